@@ -34,4 +34,8 @@ struct OpenResult {
 /// Checks `envelope` against `keys` (all of one role). Never throws on bad input.
 OpenResult open(std::string_view envelope, std::string_view payload_type, const std::vector<PublicKey>& keys);
 
+/// The payload without any check of signatures: for the store's owner, who wrote it. Never for a node.
+/// \throws core::ParseError naming `source`.
+std::string payload_of(std::string_view envelope, std::string_view source);
+
 }  // namespace core::format
