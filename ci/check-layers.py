@@ -15,7 +15,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent
 # Longest prefix wins. A folder may include itself and what is listed here.
 MAY_USE = {
     "core": [],
-    "core/archive": ["core"],
+    "core/archive": ["core", "core/format"],
     "core/format": ["core"],
     "core/store": ["core", "core/format"],
     "pxe": ["core", "core/format"],
