@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds everything into build/release with all processors; used by ci/demo and ci/test. Arguments go to meson setup.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=build/release
+if [[ ! -f $build/build.ninja ]]; then
+  mkdir -p build
+  rm -rf "$build"
+  meson setup "$build" . -Dbuildtype=debugoptimized "$@" >"${TMPDIR:-/tmp}/stateless-meson.$$" 2>&1 || {
+    cat "${TMPDIR:-/tmp}/stateless-meson.$$" >&2
+    rm -f "${TMPDIR:-/tmp}/stateless-meson.$$"
+    exit 1
+  }
+  rm -f "${TMPDIR:-/tmp}/stateless-meson.$$"
+fi
+exec ninja -C "$build" -j"$(nproc)" --quiet
