@@ -33,6 +33,12 @@ std::optional<std::string> OverlayRules::refuses(const format::PathState& entry)
   if (entry.type == PathType::whiteout && !entry.xattrs.empty()) return "a deletion has no extended attributes";
   for (const auto& [name, value] : entry.xattrs) {
     if (!format::counts_in_state(name)) return "the extended attribute " + printable(name) + " is not allowed";
+    // A pax record is KEY=VALUE, and libarchive escapes further characters in names its own way, which others do not undo.
+    for (const char c : name) {
+      if (c <= ' ' || c > '~' || c == '=' || c == '%') {
+        return "the name of the extended attribute " + printable(name) + " may have printable ASCII only, without ' ', '=' and '%'";
+      }
+    }
   }
   if (entry.type == PathType::file) {
     if (entry.size > kOverlayMaxBytes - bytes_) return "the files are together longer than 4 GiB";
