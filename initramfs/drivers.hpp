@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "initramfs/modules_index.hpp"
+#include "initramfs/modules/index.hpp"
 
 namespace initramfs {
 
@@ -36,7 +36,7 @@ class Drivers {
 
   std::string directory_;
   std::function<void(const std::string&)> note_;
-  ModulesIndex index_;
+  modules::Index index_;
   mutable std::mutex mutex_;
   std::set<std::string> tried_, asked_;
   std::size_t loaded_ = 0;

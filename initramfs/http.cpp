@@ -11,6 +11,7 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <cerrno>
+#include <limits>
 
 #include "core/fd.hpp"
 #include "core/text.hpp"
@@ -204,7 +205,7 @@ struct HttpConnection::State {
     do {
       parser.emplace();
       parser->header_limit(kHeaderLimit);
-      parser->body_limit(boost::none);
+      parser->body_limit(std::numeric_limits<std::uint64_t>::max());  // callers count
       parser->get().body().data = nullptr;
       parser->get().body().size = 0;
       parser->get().body().more = true;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <net/route.h>
@@ -105,8 +106,10 @@ void rename_interface(const std::string& from, const std::string& to) {
 }
 
 bool has_carrier(const std::string& interface) {
-  ifreq request = request_for(interface);
-  return ioctl(any_socket().get(), SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) != 0 && (request.ifr_flags & IFF_RUNNING) != 0;
+  // Not IFF_RUNNING, which follows the carrier up to a second later. Reading fails while the interface is down.
+  const core::Fd fd(::open(("/sys/class/net/" + interface + "/carrier").c_str(), O_RDONLY | O_CLOEXEC));
+  char state = '0';
+  return fd && ::read(fd.get(), &state, 1) == 1 && state == '1';
 }
 
 void set_mtu(const std::string& interface, int mtu) {

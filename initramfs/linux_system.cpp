@@ -21,7 +21,7 @@
 #include "core/text.hpp"
 #include "initramfs/apply_overlay.hpp"
 #include "initramfs/drivers.hpp"
-#include "initramfs/elf_notes.hpp"
+#include "initramfs/modules/elf_notes.hpp"
 #include "initramfs/loop_device.hpp"
 #include "initramfs/measure.hpp"
 #include "initramfs/mount.hpp"
@@ -130,7 +130,7 @@ std::string LinuxSystem::boot_id() {
 
 std::string LinuxSystem::kernel_build_id() {
   const std::string notes = core::read_file("/sys/kernel/notes", 65536);
-  return build_id_in_notes(core::as_bytes(notes));
+  return modules::build_id_in_notes(core::as_bytes(notes));
 }
 
 Machine LinuxSystem::machine() { return read_machine(); }

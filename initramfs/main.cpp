@@ -5,15 +5,19 @@
 // leads to a pause and a restart.
 #include <fcntl.h>
 #include <sys/reboot.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "initramfs/boot.hpp"
+#include "initramfs/drivers.hpp"
 #include "initramfs/linux_system.hpp"
 
 namespace {
@@ -63,12 +67,28 @@ void catch_crashes() {
   for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS}) sigaction(signal, &action, nullptr);
 }
 
+/// The kernel asks for a module by itself: /sbin/modprobe -q -- NAME. Nobody reads what we would say.
+int as_modprobe(int argc, char** argv) {
+  std::vector<std::string> names;
+  for (int i = 1; i < argc; ++i)
+    if (argv[i][0] != '-') names.emplace_back(argv[i]);
+  try {
+    utsname kernel{};
+    uname(&kernel);
+    initramfs::Drivers(std::string("/lib/modules/") + kernel.release, [](const std::string&) {}).load(names);
+    return 0;
+  } catch (const std::exception&) {
+    return 1;
+  }
+}
+
 int not_first_process(int argc, char** argv) {
   static constexpr char kHelp[] =
       "stateless-agent is /init of a stateless node: it fetches, verifies and mounts the node's root.\n"
       "It runs as process 1 of an initramfs. See stateless-agent(8).\n"
       "  --version   print the version\n"
       "  --help      print this\n";
+  if (argc > 0 && std::string_view(argv[0]).ends_with("/modprobe")) return as_modprobe(argc, argv);
   const std::string_view word = argc == 2 ? argv[1] : "";
   if (word == "--version") {
     std::puts("stateless-agent " STATELESS_VERSION);

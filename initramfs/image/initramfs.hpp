@@ -16,7 +16,7 @@
 
 namespace initramfs::image {
 
-/// Which drivers go in beside the ones every root mode needs (loop, dm-verity, squashfs, overlay, erofs, nbd, nfs).
+/// Which drivers go in beside the ones every block root needs (loop, dm-verity, squashfs, overlay, nbd).
 enum class Drivers {
   all_wired,  ///< every Ethernet driver of the kernel (PCI, USB, platform, virtio, Hyper-V, Xen), no wireless
   virtio,     ///< virtio only: virtual machines

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "initramfs/modules_index.hpp"
+#include "initramfs/modules/index.hpp"
 
 #include <algorithm>
 
 #include "core/error.hpp"
 
-namespace initramfs {
+namespace initramfs::modules {
 namespace {
 
 constexpr std::string_view kBlank = " \t\r";
@@ -103,7 +103,7 @@ bool alias_matches(std::string_view pattern, std::string_view alias) {
   return p == pattern.size();
 }
 
-ModulesIndex::ModulesIndex(std::string_view dep, std::string_view alias, std::string_view softdep) {
+Index::Index(std::string_view dep, std::string_view alias, std::string_view softdep) {
   each_line(dep, [&](std::string_view line, int number) {
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos)
@@ -134,14 +134,14 @@ ModulesIndex::ModulesIndex(std::string_view dep, std::string_view alias, std::st
   });
 }
 
-bool ModulesIndex::has(std::string_view name) const { return paths_.contains(module_name(name)); }
+bool Index::has(std::string_view name) const { return paths_.contains(module_name(name)); }
 
-std::string ModulesIndex::path_of(std::string_view name) const {
+std::string Index::path_of(std::string_view name) const {
   const auto it = paths_.find(module_name(name));
   return it == paths_.end() ? std::string() : it->second;
 }
 
-std::vector<std::string> ModulesIndex::wanted_by(std::string_view modalias) const {
+std::vector<std::string> Index::wanted_by(std::string_view modalias) const {
   std::set<std::string> found;
   for (const auto& [pattern, name] : aliases_) {
     // Most patterns differ in the first bytes; this test keeps 20,000 patterns a question of a millisecond.
@@ -152,7 +152,7 @@ std::vector<std::string> ModulesIndex::wanted_by(std::string_view modalias) cons
   return {found.begin(), found.end()};
 }
 
-std::vector<std::string> ModulesIndex::resolve(std::string_view name_or_alias) const {
+std::vector<std::string> Index::resolve(std::string_view name_or_alias) const {
   if (std::string name = module_name(name_or_alias); paths_.contains(name)) return {name};
   // Alias lines keep dashes or underscores as the module wrote them; modprobe treats both as equal.
   std::string flat(name_or_alias);
@@ -166,7 +166,7 @@ std::vector<std::string> ModulesIndex::resolve(std::string_view name_or_alias) c
   return {found.begin(), found.end()};
 }
 
-std::vector<std::string> ModulesIndex::needs(std::string_view name) const {
+std::vector<std::string> Index::needs(std::string_view name) const {
   std::vector<std::string> out;
   const std::string key = module_name(name);
   if (const auto it = soft_.find(key); it != soft_.end())
@@ -177,7 +177,7 @@ std::vector<std::string> ModulesIndex::needs(std::string_view name) const {
   return out;
 }
 
-std::vector<std::string> ModulesIndex::softdep_post(std::string_view name) const {
+std::vector<std::string> Index::softdep_post(std::string_view name) const {
   std::vector<std::string> out;
   if (const auto it = soft_.find(module_name(name)); it != soft_.end())
     for (const std::string& one : it->second.post)
@@ -185,7 +185,7 @@ std::vector<std::string> ModulesIndex::softdep_post(std::string_view name) const
   return out;
 }
 
-void ModulesIndex::visit(const std::string& name, std::set<std::string>& seen, std::vector<std::string>& out) const {
+void Index::visit(const std::string& name, std::set<std::string>& seen, std::vector<std::string>& out) const {
   // An explicit stack: depth follows the index, which may be anyone's.
   struct Frame {
     std::string name;
@@ -217,14 +217,14 @@ void ModulesIndex::visit(const std::string& name, std::set<std::string>& seen, s
   }
 }
 
-std::vector<std::string> ModulesIndex::load_order(const std::vector<std::string>& names) const {
+std::vector<std::string> Index::load_order(const std::vector<std::string>& names) const {
   std::set<std::string> seen;
   std::vector<std::string> out;
   for (const std::string& name : names) visit(module_name(name), seen, out);
   return out;
 }
 
-ModulesIndex::Texts ModulesIndex::subset(const std::set<std::string>& names) const {
+Index::Texts Index::subset(const std::set<std::string>& names) const {
   Texts texts;
   std::set<std::string> dep_lines, alias_lines, soft_lines;
   for (const std::string& name : names) {
@@ -250,4 +250,4 @@ ModulesIndex::Texts ModulesIndex::subset(const std::set<std::string>& names) con
   return texts;
 }
 
-}  // namespace initramfs
+}  // namespace initramfs::modules

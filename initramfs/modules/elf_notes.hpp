@@ -7,9 +7,9 @@
 
 #include "core/bytes.hpp"
 
-namespace initramfs {
+namespace initramfs::modules {
 
 /// Lower-case hex; empty when there is none. Damaged notes end the search. Little-endian, 4-byte alignment.
 std::string build_id_in_notes(core::ByteView notes);
 
-}  // namespace initramfs
+}  // namespace initramfs::modules

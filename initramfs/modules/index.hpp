@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace initramfs {
+namespace initramfs::modules {
 
 /// "kernel/drivers/net/foo-bar.ko.xz" -> "foo_bar"; a bare name is only normalised.
 std::string module_name(std::string_view path_or_name);
@@ -22,12 +22,12 @@ std::string module_name(std::string_view path_or_name);
 /// Runs in time proportional to the product of the lengths at worst; never recurses.
 bool alias_matches(std::string_view pattern, std::string_view alias);
 
-class ModulesIndex {
+class Index {
  public:
   /// Each text may be empty. Lines that are not understood are ignored, as modprobe does, but a dependency on a file
   /// that modules.dep does not list is an error.
   /// \throws core::Error naming the index and the line.
-  ModulesIndex(std::string_view dep, std::string_view alias, std::string_view softdep);
+  Index(std::string_view dep, std::string_view alias, std::string_view softdep);
 
   bool has(std::string_view name) const;
   /// Path below the modules folder as modules.dep writes it; empty when unknown.
@@ -67,4 +67,4 @@ class ModulesIndex {
   std::map<std::string, Soft, std::less<>> soft_;
 };
 
-}  // namespace initramfs
+}  // namespace initramfs::modules

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "initramfs/elf_notes.hpp"
+#include "initramfs/modules/elf_notes.hpp"
 
 #include "core/digest.hpp"
 
-namespace initramfs {
+namespace initramfs::modules {
 
 std::string build_id_in_notes(core::ByteView notes) {
   constexpr std::uint32_t kBuildId = 3;
@@ -27,4 +27,4 @@ std::string build_id_in_notes(core::ByteView notes) {
   return {};
 }
 
-}  // namespace initramfs
+}  // namespace initramfs::modules
