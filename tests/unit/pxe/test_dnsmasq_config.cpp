@@ -14,7 +14,7 @@ pxe::DnsmasqSettings settings() {
   s.pool_first = "10.99.0.200";
   s.pool_last = "10.99.0.250";
   s.tftp_root = "/srv/tftp";
-  s.entry_url = "http://10.99.0.1:8080/boot.ipxe";
+  s.entry_url = "http://10.99.0.1:8080/v1/boot/ipxe";
   s.hosts_file = "/var/lib/stateless/dnsmasq.hosts";
   return s;
 }

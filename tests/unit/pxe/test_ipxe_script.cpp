@@ -5,7 +5,7 @@
 
 namespace {
 const std::string kBase = "http://10.0.0.1:8080/";
-const std::string kPath = "v1/boot.ipxe";
+const std::string kPath = "v1/boot/ipxe";
 }  // namespace
 
 TEST_CASE("scripts are what was looked at and booted") {
