@@ -86,6 +86,21 @@ class Marker {
   std::set<Sha256> images_;
 };
 
+/// Removes an object unless somebody put it again since it was looked at. False when it stays.
+bool remove_object(const ObjectStore& store, const Found& found, std::time_t oldest) {
+  const std::string trash = store.path() + "/tmp/" + temporary_name("removed");
+  if (::rename(found.path.c_str(), trash.c_str()) != 0) {
+    if (errno == ENOENT) return true;
+    throw_errno("cannot remove " + found.path);
+  }
+  if (look(trash).changed < oldest) {
+    if (::unlink(trash.c_str()) != 0) throw_errno("cannot remove " + found.path);
+    return true;
+  }
+  if (::rename(trash.c_str(), found.path.c_str()) != 0) throw_errno("cannot put back " + found.path);
+  return false;
+}
+
 /// True when a living process holds the temporary file's lock.
 bool is_in_use(const std::string& path) {
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
@@ -172,7 +187,10 @@ GcReport collect(const ObjectStore& store, const StoreLock& lock, const GcOption
     report.removed_images.push_back(image.name + "@" + image.id.hex());
   }
   for (const Found& found : lost_objects) {
-    if (!options.dry_run && ::unlink(found.path.c_str()) != 0 && errno != ENOENT) throw_errno("cannot remove " + found.path);
+    if (!options.dry_run && !remove_object(store, found, oldest)) {
+      ++report.kept_objects;
+      continue;
+    }
     ++report.removed_objects;
     report.removed_bytes += found.size;
   }

@@ -43,6 +43,14 @@ void write_small_file(const std::string& store, const std::string& destination, 
   sync_directory(parent_of(destination));
 }
 
+/// Makes an object count as new, so that the collector leaves it. False when it is gone: the collector takes objects
+/// away before it looks at their age for the last time, so a touch that succeeds is one that it sees.
+bool touch(const std::string& path) {
+  if (::utimensat(AT_FDCWD, path.c_str(), nullptr, 0) == 0) return true;
+  if (errno != ENOENT) throw_errno("cannot set the time of " + path);
+  return false;
+}
+
 std::vector<std::string> names_in(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
@@ -115,16 +123,17 @@ ObjectRef ObjectWriter::commit() {
                   "lies in the store with " + std::to_string(*there) + " bytes instead of " + std::to_string(ref.size))
           .with_hint("the store is damaged; remove " + destination + " and run this again");
     }
-    ::unlink(path_.c_str());
-    done_ = true;
-    // A file that the collector is about to look at counts as new again.
-    ::utimensat(AT_FDCWD, destination.c_str(), nullptr, 0);
-    return ref;
+    if (touch(destination)) {
+      ::unlink(path_.c_str());
+      done_ = true;
+      return ref;
+    }
   }
   if (::fchmod(now.get(), 0644) != 0) throw_errno("cannot set the mode of " + path_);
   sync_fd(now, path_);
   const std::string directory = parent_of(destination);
   make_directory(directory);
+  sync_directory(parent_of(directory));
   if (::rename(path_.c_str(), destination.c_str()) != 0) throw_errno("cannot put object " + destination);
   done_ = true;
   sync_directory(directory);
@@ -219,10 +228,7 @@ ObjectWriter ObjectStore::writer() const {
 
 ObjectRef ObjectStore::put(std::string_view bytes) const {
   const ObjectRef ref{sha256(bytes), bytes.size()};
-  if (size_of(ref.digest) == ref.size) {
-    ::utimensat(AT_FDCWD, object_path(ref.digest).c_str(), nullptr, 0);
-    return ref;
-  }
+  if (size_of(ref.digest) == ref.size && touch(object_path(ref.digest))) return ref;
   ObjectWriter out = writer();
   out.write(bytes);
   return out.commit();
