@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "imagebuilder/build.hpp"
 
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -200,8 +200,16 @@ void make_root(const plan::LockFile& lock, const std::vector<std::string>& paths
     step.done(std::to_string(paths_in_order.size()) + " packages");
     for (const auto& warning : report.warnings) world.log.warning(warning);
   }
-  for (std::size_t i = 0; i < paths_in_order.size(); ++i)
-    ownership.add(lock.packages[i].nevra(), rpm::owned_paths(paths_in_order[i]));
+  for (std::size_t i = 0; i < paths_in_order.size(); ++i) {
+    std::vector<std::string> owned;
+    for (const auto& [path, mode] : rpm::owned_paths(paths_in_order[i])) {
+      owned.push_back(path);
+      // Something was mounted there while the package that owns it was unpacked.
+      if ((path == "/proc" || path == "/sys") && chmod((build_root.path() + path).c_str(), mode & 07777) != 0)
+        core::throw_errno("cannot set the mode of " + path);
+    }
+    ownership.add(lock.packages[i].nevra(), owned);
+  }
   core::ProgressStep step(world.progress, "normalise");
   rpm::canonicalise_database(build_root.path(), lock.database);
   ownership.claim(lock.database.substr(1) + "/rpmdb.sqlite", "database");

@@ -344,8 +344,13 @@ class Writer {
     check(sqfs_dir_writer_end(dir_writer_.get()), node.path);
     // The root's parent is one beyond the last inode, as mksquashfs writes it.
     const std::uint32_t parent = index == 0 ? super_.inode_count + 1 : numbers_[node.parent];
-    const Inode inode(made(
-        sqfs_dir_writer_create_inode(dir_writer_.get(), 2 + subdirectories, xattr_index(node), parent), "memory"));
+    const Inode inode(made(sqfs_dir_writer_create_inode(dir_writer_.get(), 0, xattr_index(node), parent), "memory"));
+    // The library counts every entry as a link; the kernel's rule, and that of find(1), is two and the subdirectories.
+    const std::uint32_t links = 2 + subdirectories;
+    if (inode->base.type == SQFS_INODE_DIR)
+      inode->data.dir.nlink = links;
+    else
+      inode->data.dir_ext.nlink = links;
     write_inode(index, inode);
   }
 

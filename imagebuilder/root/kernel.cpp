@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <set>
+
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/root_dir.hpp"
@@ -14,10 +16,12 @@ namespace imagebuilder::root {
 std::vector<Kernel> find_kernels(const std::string& root_dir) {
   std::vector<Kernel> kernels;
   const auto root = core::RootDir::open(root_dir);
-  const auto modules = root.open_if_exists("lib/modules", O_RDONLY | O_DIRECTORY);
-  if (!modules) return kernels;
-  for (const auto& release : core::list_directory(modules))
-    for (const auto& place : {"lib/modules/" + release + "/vmlinuz", "boot/vmlinuz-" + release}) {
+  std::set<std::string> releases;
+  for (const std::string directory : {"usr/lib/modules", "lib/modules"})  // one place, two, or a link from one to the other
+    if (const auto modules = root.open_if_exists(directory, O_RDONLY | O_DIRECTORY))
+      for (const auto& release : core::list_directory(modules)) releases.insert(release);
+  for (const auto& release : releases)
+    for (const auto& place : {"usr/lib/modules/" + release + "/vmlinuz", "lib/modules/" + release + "/vmlinuz", "boot/vmlinuz-" + release}) {
       const auto file = root.open_if_exists(place, O_RDONLY);
       if (!file || !S_ISREG(core::stat_fd(file).st_mode)) continue;
       kernels.push_back({release, core::name_of(file)});

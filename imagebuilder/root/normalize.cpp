@@ -21,7 +21,7 @@ bool is_directory(const core::RootDir& root, const std::string& path) {
 }
 
 void remove_file(NormalizeContext& context, const std::string& path) {
-  if (context.root.remove(path)) context.changed.push_back("removed " + core::printable(path));
+  if (context.root.lstat(path) && context.root.remove(path)) context.changed.push_back("removed " + core::printable(path));
 }
 
 /// Everything below `directory` that no package owns; directories only when nothing is left in them.

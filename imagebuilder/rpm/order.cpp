@@ -60,12 +60,12 @@ InstallPlan plan_install(const std::vector<std::string>& package_paths) {
   return plan;
 }
 
-std::vector<std::string> owned_paths(const std::string& package_path) {
+std::vector<OwnedPath> owned_paths(const std::string& package_path) {
   start_session();
   const auto header = read_header(package_path);
   const auto files = files_of(header.get());
-  std::vector<std::string> paths;
-  for (int f = 0; f < static_cast<int>(rpmfilesFC(files.get())); ++f) paths.push_back(path_at(files.get(), f));
+  std::vector<OwnedPath> paths;
+  for (int f = 0; f < static_cast<int>(rpmfilesFC(files.get())); ++f) paths.push_back({path_at(files.get(), f), rpmfilesFMode(files.get(), f)});
   return paths;
 }
 

@@ -18,7 +18,12 @@ struct InstallPlan {
 /// \throws core::Error
 InstallPlan plan_install(const std::vector<std::string>& package_paths);
 
-/// The paths that a package owns, absolute, as its header lists them (ghosts included).
-std::vector<std::string> owned_paths(const std::string& package_path);
+struct OwnedPath {
+  std::string path;    ///< absolute
+  unsigned mode = 0;   ///< with the type bits
+};
+
+/// The paths that a package owns, as its header lists them (ghosts included).
+std::vector<OwnedPath> owned_paths(const std::string& package_path);
 
 }  // namespace imagebuilder::rpm

@@ -57,6 +57,7 @@ plan::Unsolvable explain(Solver* solver, const Jobs& jobs) {
     for (int i = 0; i < rules.size(); ++i) {
       Id source = 0, target = 0, dep = 0;
       const auto type = solver_ruleinfo(solver, rules[i], &source, &target, &dep);
+      if (type == SOLVER_RULE_JOB) continue;  // "conflicting requests": the head names them
       add_once(is_refusal(type) ? refusals : chain, solver_problemruleinfo2str(solver, type, source, target, dep));
     }
     std::string text = head.empty() ? "" : head + ": ";
