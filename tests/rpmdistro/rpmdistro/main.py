@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import repository
+from . import oddities, repository
 from .apt import Apt, PackageSet
 from .fixups import Fixups
 from .pool import Job, Pool
@@ -34,9 +34,8 @@ def main(arguments: list[str]) -> int:
         try:
             make_set(options.set, PackageSet.read(set_file), options.out.resolve(), options.jobs)
             if options.extras:
-                from . import oddities
-
-                say(f"oddities: {oddities.make(options.out.resolve())}")
+                out = options.out.resolve()
+                say(f"oddities: {oddities.make(out, Key(out / 'keys', 'rpmdistro'))}")
         except (RuntimeError, ValueError, OSError) as error:
             print(f"make: error: {error}", file=sys.stderr)
             return 1

@@ -118,25 +118,29 @@ _MACROS = {
 
 def rpmbuild(spec: Spec, staged: Path, scratch: Path) -> list[Path]:
     """Makes the RPMs, unsigned. `staged` is used up."""
+    spec_path = scratch / "package.spec"
+    spec_path.write_text(spec.text(staged))
+    more = {"__requires_exclude": spec.requires_exclude} if spec.requires_exclude else {}
+    return run_rpmbuild(spec_path, scratch, spec.epoch, "noarch" if spec.noarch else "x86_64", more)
+
+
+def run_rpmbuild(spec_path: Path, scratch: Path, epoch: int, target: str, more_macros: dict[str, str] | None = None) -> list[Path]:
+    """The RPMs that a spec file makes, all with the time stamp `epoch`."""
     for folder in ("BUILD", "RPMS", "attrs", "home"):
         (scratch / folder).mkdir(parents=True, exist_ok=True)
     # Only ELF dependencies: the other generators would ask for things that Debian packages do not say they provide.
     shutil.copy("/usr/lib/rpm/fileattrs/elf.attr", scratch / "attrs" / "elf.attr")
-    spec_path = scratch / "package.spec"
-    spec_path.write_text(spec.text(staged))
     macros = dict(_MACROS, _topdir=str(scratch), _fileattrsdir=str(scratch / "attrs"), _tmppath=str(scratch), _dbpath=str(scratch / "db"))
-    if spec.requires_exclude:
-        macros["__requires_exclude"] = spec.requires_exclude
-    argv = ["rpmbuild", "-bb", "--quiet", "--noclean", "--target", "noarch" if spec.noarch else "x86_64"]
-    for name, value in macros.items():
+    argv = ["rpmbuild", "-bb", "--quiet", "--noclean", "--target", target]
+    for name, value in (macros | (more_macros or {})).items():
         argv += ["--define", f"{name} {value}"]
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(scratch / "home"), "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": str(spec.epoch)}
-    done = subprocess.run([*argv, str(spec_path)], capture_output=True, text=True, env=environment, umask=0o022)
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(scratch / "home"), "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": str(epoch)}
+    done = subprocess.run([*argv, str(spec_path)], capture_output=True, text=True, errors="replace", env=environment, umask=0o022)
     if done.returncode != 0:
-        raise RuntimeError(f"rpmbuild of {spec.name} failed:\n{(done.stdout + done.stderr)[-4000:]}")
+        raise RuntimeError(f"rpmbuild of {spec_path.name} failed:\n{(done.stdout + done.stderr)[-4000:]}")
     made = sorted((scratch / "RPMS").glob("**/*.rpm"))
     for path in made:
-        os.utime(path, (spec.epoch, spec.epoch))
+        os.utime(path, (epoch, epoch))
     return made
 
 
