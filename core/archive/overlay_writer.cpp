@@ -74,10 +74,9 @@ OverlayWriter::OverlayWriter(FdRef out, std::uint64_t epoch, std::string name)
   state_->check(archive_write_open_fd(writer, state_->tar.get()), "the head");
 }
 
-OverlayWriter::~OverlayWriter() {
-  // Closing without finish() would write the end of the tar; nobody reads that file, but it may fail and be lost.
-  if (!state_->finished) archive_write_fail(state_->writer.get());
-}
+// Without finish() this also ends the tar, in a file that nobody reads. (archive_write_fail() would save that, but then
+// libarchive 3.6 does not free its buffer.)
+OverlayWriter::~OverlayWriter() = default;
 
 void OverlayWriter::header(const PathState& entry) {
   if (const auto why = state_->rules.refuses(entry)) {

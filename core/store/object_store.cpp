@@ -22,8 +22,11 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kFormatLine = "stateless-store 1\n";
 
-void make_directory(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) throw_errno("cannot make directory " + path);
+/// True when it was not there before.
+bool make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0755) == 0) return true;
+  if (errno != EEXIST) throw_errno("cannot make directory " + path);
+  return false;
 }
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
@@ -132,8 +135,7 @@ ObjectRef ObjectWriter::commit() {
   if (::fchmod(now.get(), 0644) != 0) throw_errno("cannot set the mode of " + path_);
   sync_fd(now, path_);
   const std::string directory = parent_of(destination);
-  make_directory(directory);
-  sync_directory(parent_of(directory));
+  if (make_directory(directory)) sync_directory(parent_of(directory));
   if (::rename(path_.c_str(), destination.c_str()) != 0) throw_errno("cannot put object " + destination);
   done_ = true;
   sync_directory(directory);
