@@ -327,15 +327,16 @@ int contains(lua_State* lua) {
   return 1;
 }
 
-/// hostlist({"n001", "n002"}) -> "n[001-002]"
+/// hostlist({"n001", "n002"}) -> "n[001-002]"; members may also be nodes
 int hostlist(lua_State* lua) {
   std::vector<std::string> names;
   const lua_Integer size = luaL_len(lua, 1);
   for (lua_Integer i = 1; i <= size; ++i) {
     lua_geti(lua, 1, i);
+    if (test_proxy(lua, -1) != nullptr) lua_getfield(lua, -1, "name");
     push_text(lua, -1, "member " + std::to_string(i) + " of the list");
     names.emplace_back(lua_tostring(lua, -1));
-    lua_pop(lua, 2);
+    lua_settop(lua, 1);
   }
   const std::string folded = core::fold_hostlist(names);
   lua_pushlstring(lua, folded.data(), folded.size());

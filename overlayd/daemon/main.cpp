@@ -2,6 +2,7 @@
 // overlayd: serves the store, boot scripts and freshness, and takes reports. docs/man/overlayd.md
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -26,7 +27,7 @@ constexpr int kPollMilliseconds = 2000;  // for stores whose changes inotify doe
 struct Options {
   std::string store = "/var/lib/stateless/store";
   std::string state;
-  std::string online_key;
+  std::string keys, online_key;
   std::string listen = "0.0.0.0:8080";
   std::string port_file;
 };
@@ -61,10 +62,13 @@ int run(const Options& options, core::Log& log) {
   // Before any thread: all of them must leave these signals to signalfd.
   const core::Fd signals = block_signals();
   const auto store = core::store::ObjectStore::open(options.store);
-  const std::string state_path = options.state.empty() ? core::directory_of(store.path()) + "/nodes.sqlite" : options.state;
+  const std::string state_directory = options.state.empty() ? core::directory_of(store.path()) : options.state;
+  if (mkdir(state_directory.c_str(), 0755) != 0 && errno != EEXIST) core::throw_errno("cannot make the state directory " + state_directory);
+  const std::string state_path = state_directory + "/nodes.sqlite";
   state::NodeState node_state(state_path, state::NodeState::Mode::read_write);
   std::optional<core::PrivateKey> key;
-  if (!options.online_key.empty()) key = publish::read_private_key(options.online_key);
+  const std::string key_path = options.online_key.empty() && !options.keys.empty() ? options.keys + "/online.pem" : options.online_key;
+  if (!key_path.empty()) key = publish::read_private_key(key_path);
 
   CurrentWatch current(store, log);
   current.refresh();
@@ -100,8 +104,9 @@ int main(int argc, char** argv) {
   core::add_common_options(app, common);
   overlayd::daemon::Options options;
   app.add_option("--store", options.store, "the store to serve")->envname("STATELESS_STORE")->capture_default_str();
-  app.add_option("--state", options.state, "node state, an SQLite file (default: nodes.sqlite beside the store)")->envname("STATELESS_STATE");
-  app.add_option("--online-key", options.online_key, "PEM file of the key that signs freshness; without it freshness is answered with 503");
+  app.add_option("--state", options.state, "directory of node state (default: the one that holds the store)")->envname("STATELESS_STATE");
+  app.add_option("--keys", options.keys, "key directory: its online.pem signs freshness")->envname("STATELESS_KEYS");
+  app.add_option("--online-key", options.online_key, "PEM file of that key; with neither, freshness is answered with 503");
   app.add_option("--listen", options.listen, "PORT or ADDRESS:PORT; port 0 takes a free one")->capture_default_str();
   app.add_option("--port-file", options.port_file, "write the port here once it is open");
   return core::run_program(app, argc, argv, common, [&] {

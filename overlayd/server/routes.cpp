@@ -8,7 +8,6 @@
 #include "core/store/generations.hpp"
 #include "core/text.hpp"
 #include "overlayd/cluster/identity.hpp"
-#include "pxe/boot_target.hpp"
 #include "pxe/grub_config.hpp"
 #include "pxe/ipxe_script.hpp"
 
@@ -45,20 +44,6 @@ publish::MachineIdentity identity_of(const Request& request) {
 }
 
 std::string limited(const std::string& text) { return text.substr(0, kIdentityLimitBytes); }
-
-pxe::BootTarget target_of(const publish::SnapshotNode& node, const publish::Snapshot& snapshot) {
-  pxe::BootTarget target;
-  target.node = node.manifest.node;
-  target.cluster = snapshot.root.cluster;
-  target.generation = snapshot.root.generation;
-  target.root = snapshot.root_digest.hex();
-  target.servers = snapshot.root.servers;
-  target.kernel_path = core::store::object_name(node.manifest.kernel.image.digest);
-  target.initramfs_path = core::store::object_name(node.manifest.initramfs.digest);
-  target.keys_path = core::store::object_name(snapshot.root.keys.digest);
-  target.kernel_arguments = node.manifest.kernel_arguments;
-  return target;
-}
 
 }  // namespace
 
@@ -114,7 +99,7 @@ Response Routes::ipxe(const Request& request, const SnapshotPtr& snapshot) const
   }
   const std::string& name = match.node->manifest.node;
   try {
-    const std::string script = pxe::ipxe_boot_script(target_of(*match.node, *snapshot), kIpxePath);
+    const std::string script = pxe::ipxe_boot_script(boot_target(*match.node, *snapshot), kIpxePath);
     events_.boot_script(name, snapshot->root.generation, request.peer, setup_.now());
     return script_response(script);
   } catch (const core::Error& error) {
@@ -130,7 +115,7 @@ Response Routes::grub(const Request& request, const SnapshotPtr& snapshot) const
     return text_response(404, match.why.empty() ? "No node claims this machine." : match.why);
   }
   try {
-    const std::string config = pxe::grub_config(target_of(*match.node, *snapshot));
+    const std::string config = pxe::grub_config(boot_target(*match.node, *snapshot));
     events_.boot_script(match.node->manifest.node, snapshot->root.generation, request.peer, setup_.now());
     return script_response(config);
   } catch (const core::Error& error) {

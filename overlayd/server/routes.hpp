@@ -9,14 +9,12 @@
 #include "core/signature.hpp"
 #include "core/store/object_store.hpp"
 #include "overlayd/publish/snapshot.hpp"
+#include "overlayd/server/boot_text.hpp"
 #include "overlayd/server/http.hpp"
 #include "overlayd/server/node_events.hpp"
 #include "overlayd/server/static_files.hpp"
 
 namespace overlayd::server {
-
-/// Path of the boot scripts below a base URL; without a query it gives the entry script.
-inline constexpr const char* kIpxePath = "v1/boot/ipxe";
 
 using SnapshotPtr = std::shared_ptr<const publish::Snapshot>;
 
