@@ -105,9 +105,12 @@ NodeRecord record_of(const Statement& row) {
 
 NodeState::NodeState(const std::string& path, Mode mode) : database_(new Database{path, {}}) {
   const bool writes = mode == Mode::read_write;
-  if (!writes && access(path.c_str(), F_OK) != 0) {
+  const auto open_empty = [&] {
     check(sqlite3_open(":memory:", database_->connection.out()), database_->connection.get(), path);
     database_->run(kSchema);
+  };
+  if (!writes && access(path.c_str(), F_OK) != 0) {
+    open_empty();
     return;
   }
   // Made by us, so that the mode is ours and not the umask's.
@@ -115,11 +118,16 @@ NodeState::NodeState(const std::string& path, Mode mode) : database_(new Databas
   const int flags = (writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
   check(sqlite3_open_v2(path.c_str(), database_->connection.out(), flags, nullptr), database_->connection.get(), path);
   sqlite3_busy_timeout(database_->connection.get(), kBusyMilliseconds);
-  auto version = database_->prepare("PRAGMA user_version");
-  version.step();
-  const auto found = version.number(0);
+  const std::uint64_t found = [&] {
+    auto version = database_->prepare("PRAGMA user_version");
+    version.step();
+    return version.number(0);
+  }();
   if (found > kSchemaVersion) throw core::Error(core::ErrorKind::unsupported, "node state " + path, "it has version " + std::to_string(found) + ", and this program knows " + std::to_string(kSchemaVersion));
-  if (!writes) return;
+  if (!writes) {
+    if (found == 0) open_empty();
+    return;
+  }
   database_->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
   database_->run(kSchema);
   database_->run("PRAGMA user_version = 1");
