@@ -36,8 +36,7 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-AtomicFile::AtomicFile(std::string path, mode_t mode)
-    : path_(std::move(path)), temporary_(temporary_beside(path_)) {
+AtomicFile::AtomicFile(std::string path, mode_t mode) : path_(std::move(path)), temporary_(temporary_beside(path_)) {
   const int fd = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) throw_errno("cannot create " + path_);
   fd_ = Fd(fd);

@@ -36,7 +36,9 @@ std::string to_base64(ByteView data) {
   return text;
 }
 
-std::string to_base64(std::string_view data) { return to_base64(as_bytes(data)); }
+std::string to_base64(std::string_view data) {
+  return to_base64(as_bytes(data));
+}
 
 Bytes from_base64(std::string_view text, std::string_view source) {
   auto fail = [&](std::size_t offset, const char* why) {

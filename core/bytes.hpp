@@ -36,9 +36,9 @@ class ByteReader {
 
   ByteView take(std::uint64_t count) {
     if (count > remaining()) {
-      throw ParseError(std::string(source_), Position::at_offset(offset_),
-                       "needs " + std::to_string(count) + " bytes, but only " + std::to_string(remaining()) +
-                           " are left");
+      throw ParseError(
+          std::string(source_), Position::at_offset(offset_),
+          "needs " + std::to_string(count) + " bytes, but only " + std::to_string(remaining()) + " are left");
     }
     const ByteView part = data_.subspan(offset_, count);
     offset_ += count;

@@ -27,10 +27,21 @@ struct Pipe {
   Fd read, write;
 };
 
+/// The same file behind a number above the standard streams: in a program started without them a new descriptor may get
+/// one of their numbers, and the child's dup2() would then overwrite it or leave its close-on-exec flag set.
+Fd above_standard(Fd fd) {
+  if (fd.get() > 2) return fd;
+  const int higher = ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3);
+  if (higher < 0) throw_errno("cannot copy a descriptor");
+  return Fd(higher);
+}
+
 Pipe make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_errno("cannot make a pipe");
-  return {Fd(ends[0]), Fd(ends[1])};
+  Fd read(ends[0]);
+  Fd write(ends[1]);
+  return {above_standard(std::move(read)), above_standard(std::move(write))};
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
@@ -195,7 +206,7 @@ pid_t start(const ChildCommand& command, Fd& feed, Fd& output, Fd& error_output)
   Pipe input_pipe;
   Fd null;
   if (command.input.empty()) {
-    null = open_file("/dev/null", O_RDONLY);
+    null = above_standard(open_file("/dev/null", O_RDONLY));
   } else {
     input_pipe = make_pipe();
   }
@@ -301,8 +312,9 @@ std::string shown_command(const std::vector<std::string>& argv) {
   std::string text;
   for (const std::string& word : argv) {
     if (!text.empty()) text += ' ';
-    const bool plain = !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                               "0123456789_-+=./,:@%") == std::string::npos;
+    const bool plain = !word.empty() && word.find_first_not_of(
+                                            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                            "0123456789_-+=./,:@%") == std::string::npos;
     if (plain) {
       text += word;
       continue;

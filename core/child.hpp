@@ -3,7 +3,8 @@
 /// Run another program by its argument vector: captured output, a time limit, and nothing left running.
 ///
 /// The child is the leader of its own process group, which is killed (SIGTERM, then SIGKILL two seconds later) when the
-/// time is up, and dies (SIGKILL to the leader) when the calling thread does. Standard input is /dev/null or a given text.
+/// time is up, and dies (SIGKILL to the leader) when the calling thread does. Standard input is /dev/null or a given
+/// text.
 #pragma once
 #include <chrono>
 #include <cstdint>

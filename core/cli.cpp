@@ -24,7 +24,9 @@ void on_interrupt(int) {
   interrupt_count = 1;
 }
 
-void say(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+void say(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
 
 std::string error_as_json(const Error& error) {
   std::string text = "{\"error\":{\"kind\":" + json_quote(to_string(error.kind())) +
@@ -73,8 +75,7 @@ std::unique_ptr<Progress> make_progress(const CommonOptions& options) {
 }
 
 std::unique_ptr<Log> make_log(const CommonOptions& options) {
-  return make_standard_error_log(options.verbose ? LogLevel::debug : LogLevel::info,
-                                 use_color(options, STDERR_FILENO));
+  return make_standard_error_log(options.verbose ? LogLevel::debug : LogLevel::info, use_color(options, STDERR_FILENO));
 }
 
 int report_error(const std::exception& error, const CommonOptions& options) {
@@ -120,7 +121,9 @@ void catch_interrupts() {
   ::sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return interrupt_count != 0; }
+bool interrupted() {
+  return interrupt_count != 0;
+}
 
 void throw_if_interrupted() {
   if (interrupted()) throw Error(ErrorKind::interrupted, "interrupted", "nothing half-done was kept");

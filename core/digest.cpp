@@ -48,8 +48,12 @@ Bytes from_hex(std::string_view hex, std::string_view source) {
   return bytes;
 }
 
-std::string Sha256::hex() const { return to_hex(bytes); }
-std::string Sha256::text() const { return std::string(kPrefix) + hex(); }
+std::string Sha256::hex() const {
+  return to_hex(bytes);
+}
+std::string Sha256::text() const {
+  return std::string(kPrefix) + hex();
+}
 
 bool Sha256::try_parse_hex(std::string_view hex, Sha256& into) {
   if (hex.size() != 64) return false;
@@ -103,8 +107,8 @@ Sha256 Sha256Hasher::finish() {
   CORE_CHECK(state_ != nullptr);
   Sha256 digest;
   unsigned length = 0;
-  CORE_CHECK(EVP_DigestFinal_ex(state_->context.get(), reinterpret_cast<unsigned char*>(digest.bytes.data()),
-                                &length) == 1);
+  CORE_CHECK(
+      EVP_DigestFinal_ex(state_->context.get(), reinterpret_cast<unsigned char*>(digest.bytes.data()), &length) == 1);
   CORE_CHECK(length == digest.bytes.size());
   state_.reset();
   return digest;
@@ -116,7 +120,9 @@ Sha256 sha256(ByteView data) {
   return hasher.finish();
 }
 
-Sha256 sha256(std::string_view data) { return sha256(as_bytes(data)); }
+Sha256 sha256(std::string_view data) {
+  return sha256(as_bytes(data));
+}
 
 Sha256 hmac_sha256(ByteView key, ByteView data) {
   Sha256 digest;

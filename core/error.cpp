@@ -9,31 +9,50 @@ namespace core {
 
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::failed: return "failed";
-    case ErrorKind::io: return "io";
-    case ErrorKind::parse: return "parse";
-    case ErrorKind::usage: return "usage";
-    case ErrorKind::not_found: return "not_found";
-    case ErrorKind::conflict: return "conflict";
-    case ErrorKind::no_solution: return "no_solution";
-    case ErrorKind::verification: return "verification";
-    case ErrorKind::refused: return "refused";
-    case ErrorKind::unsupported: return "unsupported";
-    case ErrorKind::network: return "network";
-    case ErrorKind::timeout: return "timeout";
-    case ErrorKind::internal: return "internal";
-    case ErrorKind::interrupted: return "interrupted";
+    case ErrorKind::failed:
+      return "failed";
+    case ErrorKind::io:
+      return "io";
+    case ErrorKind::parse:
+      return "parse";
+    case ErrorKind::usage:
+      return "usage";
+    case ErrorKind::not_found:
+      return "not_found";
+    case ErrorKind::conflict:
+      return "conflict";
+    case ErrorKind::no_solution:
+      return "no_solution";
+    case ErrorKind::verification:
+      return "verification";
+    case ErrorKind::refused:
+      return "refused";
+    case ErrorKind::unsupported:
+      return "unsupported";
+    case ErrorKind::network:
+      return "network";
+    case ErrorKind::timeout:
+      return "timeout";
+    case ErrorKind::internal:
+      return "internal";
+    case ErrorKind::interrupted:
+      return "interrupted";
   }
   return "failed";
 }
 
 int exit_code_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return kExitUsage;
-    case ErrorKind::no_solution: return kExitNoSolution;
-    case ErrorKind::verification: return kExitVerification;
-    case ErrorKind::interrupted: return kExitInterrupted;
-    default: return kExitFailed;
+    case ErrorKind::usage:
+      return kExitUsage;
+    case ErrorKind::no_solution:
+      return kExitNoSolution;
+    case ErrorKind::verification:
+      return kExitVerification;
+    case ErrorKind::interrupted:
+      return kExitInterrupted;
+    default:
+      return kExitFailed;
   }
 }
 

@@ -13,7 +13,9 @@
 namespace core {
 namespace {
 
-std::string label(FdRef fd, std::string_view name) { return name.empty() ? name_of(fd) : std::string(name); }
+std::string label(FdRef fd, std::string_view name) {
+  return name.empty() ? name_of(fd) : std::string(name);
+}
 
 [[noreturn]] void fail(int error_number, const char* doing, FdRef fd, std::string_view name) {
   throw errno_error(error_number, std::string("cannot ") + doing + " " + label(fd, name));
@@ -58,7 +60,9 @@ Fd open_at(FdRef directory, const std::string& path, int flags, mode_t mode) {
   return Fd(fd);
 }
 
-Fd open_file(const std::string& path, int flags, mode_t mode) { return open_at(AT_FDCWD, path, flags, mode); }
+Fd open_file(const std::string& path, int flags, mode_t mode) {
+  return open_at(AT_FDCWD, path, flags, mode);
+}
 
 Fd open_at_if_exists(FdRef directory, const std::string& path, int flags) {
   const int fd = retry([&] { return ::openat(directory.get(), path.c_str(), flags | O_CLOEXEC, 0); });
@@ -66,7 +70,9 @@ Fd open_at_if_exists(FdRef directory, const std::string& path, int flags) {
   return Fd(fd);
 }
 
-Fd open_if_exists(const std::string& path, int flags) { return open_at_if_exists(AT_FDCWD, path, flags); }
+Fd open_if_exists(const std::string& path, int flags) {
+  return open_at_if_exists(AT_FDCWD, path, flags);
+}
 
 struct stat stat_fd(FdRef fd, std::string_view name) {
   struct stat status {};
@@ -116,9 +122,8 @@ std::string read_file(const std::string& path, std::uint64_t limit) {
 std::size_t pread_upto(FdRef fd, std::span<std::byte> into, std::uint64_t offset, std::string_view name) {
   std::size_t done = 0;
   while (done < into.size()) {
-    const ssize_t count = retry([&] {
-      return ::pread(fd.get(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
-    });
+    const ssize_t count = retry(
+        [&] { return ::pread(fd.get(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done)); });
     if (count < 0) fail(errno, "read", fd, name);
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
@@ -143,7 +148,9 @@ void write_all(FdRef fd, ByteView data, std::string_view name) {
   }
 }
 
-void write_all(FdRef fd, std::string_view data, std::string_view name) { write_all(fd, as_bytes(data), name); }
+void write_all(FdRef fd, std::string_view data, std::string_view name) {
+  write_all(fd, as_bytes(data), name);
+}
 
 void pwrite_all(FdRef fd, ByteView data, std::uint64_t offset, std::string_view name) {
   while (!data.empty()) {

@@ -174,8 +174,8 @@ std::string fold_hostlist(std::span<const std::string> names) {
               [](const Run& a, const Run& b) { return std::pair(a.width, a.low) < std::pair(b.width, b.low); });
     std::vector<Run> runs;
     for (const Run& next : numbers) {
-      const bool joins = !runs.empty() && runs.back().high + 1 == next.low &&
-                         padded(next.low, runs.back().width).size() == next.width;
+      const bool joins =
+          !runs.empty() && runs.back().high + 1 == next.low && padded(next.low, runs.back().width).size() == next.width;
       if (joins) {
         runs.back().high = next.low;
       } else {

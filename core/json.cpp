@@ -30,8 +30,12 @@ bool utf16_less(std::string_view a, std::string_view b) {
 
 void append(std::string& out, const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: out += "null"; return;
-    case Json::value_t::boolean: out += value.get<bool>() ? "true" : "false"; return;
+    case Json::value_t::null:
+      out += "null";
+      return;
+    case Json::value_t::boolean:
+      out += value.get<bool>() ? "true" : "false";
+      return;
     case Json::value_t::number_unsigned: {
       const auto number = value.get<std::uint64_t>();
       if (number > static_cast<std::uint64_t>(kJsonIntegerMax)) not_writable("an integer above 2^53-1");
@@ -77,7 +81,8 @@ void append(std::string& out, const Json& value) {
       out += '}';
       return;
     }
-    default: not_writable("a number that is not an integer");
+    default:
+      not_writable("a number that is not an integer");
   }
 }
 
@@ -161,12 +166,18 @@ class StrictBuilder : public nlohmann::json_sax<Json> {
 
 const char* type_words(const Json& value) {
   switch (value.type()) {
-    case Json::value_t::null: return "null";
-    case Json::value_t::boolean: return "a boolean";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::array: return "an array";
-    case Json::value_t::object: return "an object";
-    default: return "a number";
+    case Json::value_t::null:
+      return "null";
+    case Json::value_t::boolean:
+      return "a boolean";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::array:
+      return "an array";
+    case Json::value_t::object:
+      return "an object";
+    default:
+      return "a number";
   }
 }
 
@@ -182,7 +193,9 @@ std::string canonical_json(const Json& value) {
   return text;
 }
 
-std::string pretty_json(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace); }
+std::string pretty_json(const Json& value) {
+  return value.dump(2, ' ', false, Json::error_handler_t::replace);
+}
 
 Json parse_json(std::string_view text, std::string_view source, const JsonLimits& limits) {
   if (text.size() > limits.bytes) {
@@ -228,7 +241,9 @@ bool JsonValue::as_bool() const {
   return value_->get<bool>();
 }
 
-JsonObject JsonValue::as_object() const { return JsonObject(*this); }
+JsonObject JsonValue::as_object() const {
+  return JsonObject(*this);
+}
 
 std::vector<JsonValue> JsonValue::as_array() const {
   if (!value_->is_array()) fail(std::string("must be an array, not ") + type_words(*value_));

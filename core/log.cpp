@@ -14,29 +14,41 @@ namespace {
 /// The numbers of syslog(3).
 int priority_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return 7;
-    case LogLevel::info: return 6;
-    case LogLevel::notice: return 5;
-    case LogLevel::warning: return 4;
-    case LogLevel::error: return 3;
+    case LogLevel::debug:
+      return 7;
+    case LogLevel::info:
+      return 6;
+    case LogLevel::notice:
+      return 5;
+    case LogLevel::warning:
+      return 4;
+    case LogLevel::error:
+      return 3;
   }
   return 6;
 }
 
 std::string_view color_of(LogLevel level) {
   switch (level) {
-    case LogLevel::debug: return "\x1b[2m";
-    case LogLevel::warning: return "\x1b[33m";
-    case LogLevel::error: return "\x1b[31m";
-    default: return "";
+    case LogLevel::debug:
+      return "\x1b[2m";
+    case LogLevel::warning:
+      return "\x1b[33m";
+    case LogLevel::error:
+      return "\x1b[31m";
+    default:
+      return "";
   }
 }
 
 std::string_view prefix_of(LogLevel level) {
   switch (level) {
-    case LogLevel::warning: return "warning: ";
-    case LogLevel::error: return "error: ";
-    default: return "";
+    case LogLevel::warning:
+      return "warning: ";
+    case LogLevel::error:
+      return "error: ";
+    default:
+      return "";
   }
 }
 

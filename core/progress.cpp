@@ -89,7 +89,8 @@ class PlainProgress final : public StepProgress {
     put(fd_, line + "\n");
   }
   void show_end(std::string_view summary) override {
-    put(fd_, step_ + ": " + (summary.empty() ? "done" : std::string(summary)) + " (" + human_duration(seconds()) + ")\n");
+    put(fd_,
+        step_ + ": " + (summary.empty() ? "done" : std::string(summary)) + " (" + human_duration(seconds()) + ")\n");
   }
 };
 
@@ -181,10 +182,14 @@ bool is_usable_terminal(FdRef fd) {
 std::unique_ptr<Progress> make_progress(ProgressMode mode, FdRef fd, bool color) {
   if (mode == ProgressMode::automatic) mode = is_usable_terminal(fd) ? ProgressMode::terminal : ProgressMode::plain;
   switch (mode) {
-    case ProgressMode::terminal: return std::make_unique<TerminalProgress>(fd, color);
-    case ProgressMode::json: return std::make_unique<JsonProgress>(fd);
-    case ProgressMode::none: return std::make_unique<SilentProgress>();
-    default: return std::make_unique<PlainProgress>(fd);
+    case ProgressMode::terminal:
+      return std::make_unique<TerminalProgress>(fd, color);
+    case ProgressMode::json:
+      return std::make_unique<JsonProgress>(fd);
+    case ProgressMode::none:
+      return std::make_unique<SilentProgress>();
+    default:
+      return std::make_unique<PlainProgress>(fd);
   }
 }
 

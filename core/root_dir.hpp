@@ -22,10 +22,10 @@ namespace core {
 
 /// One thing found by RootDir::walk.
 struct WalkEntry {
-  std::string path;      ///< relative to the start of the walk, raw bytes, no leading slash
-  struct stat status{};  ///< of the thing itself, links not followed
-  FdRef parent;          ///< directory that holds it, valid during the call
-  std::string name;      ///< last component
+  std::string path;       ///< relative to the start of the walk, raw bytes, no leading slash
+  struct stat status {};  ///< of the thing itself, links not followed
+  FdRef parent;           ///< directory that holds it, valid during the call
+  std::string name;       ///< last component
 };
 
 /// Whether a walk goes into the directory just shown; ignored for others.

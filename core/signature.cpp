@@ -26,7 +26,9 @@ using DigestContext = Handle<EVP_MD_CTX, EVP_MD_CTX_free>;
 constexpr std::array<unsigned char, 12> kSpkiHead = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03,
                                                      0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
 
-const unsigned char* chars(ByteView bytes) { return reinterpret_cast<const unsigned char*>(bytes.data()); }
+const unsigned char* chars(ByteView bytes) {
+  return reinterpret_cast<const unsigned char*>(bytes.data());
+}
 
 std::string openssl_words() {
   const unsigned long code = ERR_get_error();
@@ -70,7 +72,9 @@ Key key_of(const RawKey& raw) {
 }
 
 /// An encrypted key must fail, not ask on the terminal.
-int no_passphrase(char*, int, int, void*) { return -1; }
+int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
 
 }  // namespace
 
@@ -95,7 +99,9 @@ Bytes PublicKey::der() const {
   return bytes;
 }
 
-std::string PublicKey::key_id() const { return sha256(der()).hex(); }
+std::string PublicKey::key_id() const {
+  return sha256(der()).hex();
+}
 
 bool PublicKey::verify(ByteView message, ByteView signature) const {
   if (signature.size() != std::tuple_size_v<Signature>) return false;
@@ -124,8 +130,7 @@ PrivateKey::~PrivateKey() = default;
 PrivateKey PrivateKey::generate() {
   const KeyContext context(EVP_PKEY_CTX_new_id(EVP_PKEY_ED25519, nullptr));
   auto state = std::make_unique<State>();
-  if (!context || EVP_PKEY_keygen_init(context.get()) != 1 ||
-      EVP_PKEY_keygen(context.get(), state->key.out()) != 1) {
+  if (!context || EVP_PKEY_keygen_init(context.get()) != 1 || EVP_PKEY_keygen(context.get(), state->key.out()) != 1) {
     throw Error(ErrorKind::failed, "cannot make an Ed25519 key", openssl_words());
   }
   return PrivateKey(std::move(state));
@@ -146,20 +151,24 @@ std::string PrivateKey::to_pem() const {
   return written(bio);
 }
 
-PublicKey PrivateKey::public_key() const { return PublicKey(raw_public(state_->key)); }
+PublicKey PrivateKey::public_key() const {
+  return PublicKey(raw_public(state_->key));
+}
 
 Signature PrivateKey::sign(ByteView message) const {
   const DigestContext context(EVP_MD_CTX_new());
   CORE_CHECK(context && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, state_->key.get()) == 1);
   Signature signature{};
   std::size_t length = signature.size();
-  CORE_CHECK(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &length,
-                            chars(message), message.size()) == 1);
+  CORE_CHECK(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &length, chars(message),
+                            message.size()) == 1);
   CORE_CHECK(length == signature.size());
   return signature;
 }
 
-Signature PrivateKey::sign(std::string_view message) const { return sign(as_bytes(message)); }
+Signature PrivateKey::sign(std::string_view message) const {
+  return sign(as_bytes(message));
+}
 
 void fill_random(std::span<std::byte> into) {
   while (!into.empty()) {
@@ -172,6 +181,8 @@ void fill_random(std::span<std::byte> into) {
   }
 }
 
-void wipe(std::span<char> secret) { OPENSSL_cleanse(secret.data(), secret.size()); }
+void wipe(std::span<char> secret) {
+  OPENSSL_cleanse(secret.data(), secret.size());
+}
 
 }  // namespace core

@@ -15,7 +15,9 @@ namespace {
 constexpr std::string_view kBlanks = " \t\r\n\f\v";
 constexpr std::string_view kUpperHex = "0123456789ABCDEF";
 
-unsigned char byte_at(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
+unsigned char byte_at(std::string_view text, std::size_t i) {
+  return static_cast<unsigned char>(text[i]);
+}
 
 /// Length of the well-formed UTF-8 sequence at `i`, or 0 (Unicode 15, table 3-7).
 std::size_t utf8_length(std::string_view text, std::size_t i) {
@@ -209,8 +211,12 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-std::string escape_bytes(std::string_view bytes) { return escape(bytes, true); }
-std::string printable(std::string_view bytes) { return escape(bytes, false); }
+std::string escape_bytes(std::string_view bytes) {
+  return escape(bytes, true);
+}
+std::string printable(std::string_view bytes) {
+  return escape(bytes, false);
+}
 
 std::string unescape_bytes(std::string_view text, std::string_view source) {
   std::string bytes;
@@ -223,7 +229,8 @@ std::string unescape_bytes(std::string_view text, std::string_view source) {
     const std::size_t high = i + 2 < text.size() ? kUpperHex.find(text[i + 1]) : std::string_view::npos;
     const std::size_t low = i + 2 < text.size() ? kUpperHex.find(text[i + 2]) : std::string_view::npos;
     if (high == std::string_view::npos || low == std::string_view::npos) {
-      throw ParseError(std::string(source), Position::at_offset(i), "'%' must be followed by two upper-case hex digits");
+      throw ParseError(std::string(source), Position::at_offset(i),
+                       "'%' must be followed by two upper-case hex digits");
     }
     bytes += static_cast<char>(high << 4 | low);
     i += 2;
@@ -251,11 +258,21 @@ std::string json_quote(std::string_view text) {
       out += text[i];
     } else {
       switch (c) {
-        case '\b': out += "\\b"; break;
-        case '\t': out += "\\t"; break;
-        case '\n': out += "\\n"; break;
-        case '\f': out += "\\f"; break;
-        case '\r': out += "\\r"; break;
+        case '\b':
+          out += "\\b";
+          break;
+        case '\t':
+          out += "\\t";
+          break;
+        case '\n':
+          out += "\\n";
+          break;
+        case '\f':
+          out += "\\f";
+          break;
+        case '\r':
+          out += "\\r";
+          break;
         default:
           out += "\\u00";
           out += static_cast<char>('0' + (c >> 4));

@@ -57,17 +57,24 @@ void put_data(const Writer& writer, const Output& output, const std::string& pat
 
 mode_t file_type(PathType type) {
   switch (type) {
-    case PathType::file: return S_IFREG;
-    case PathType::dir: return S_IFDIR;
-    case PathType::symlink: return S_IFLNK;
-    case PathType::char_device: return S_IFCHR;
-    default: return S_IFBLK;
+    case PathType::file:
+      return S_IFREG;
+    case PathType::dir:
+      return S_IFDIR;
+    case PathType::symlink:
+      return S_IFLNK;
+    case PathType::char_device:
+      return S_IFCHR;
+    default:
+      return S_IFBLK;
   }
 }
 
 }  // namespace
 
-CpioWriter::CpioWriter(std::uint64_t epoch) : epoch_(epoch) { CORE_CHECK(epoch <= UINT32_MAX); }
+CpioWriter::CpioWriter(std::uint64_t epoch) : epoch_(epoch) {
+  CORE_CHECK(epoch <= UINT32_MAX);
+}
 
 void CpioWriter::add(Item item) {
   const std::string path = item.state.path;

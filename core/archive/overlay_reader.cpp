@@ -105,13 +105,26 @@ PathState OverlayReader::State::convert(archive_entry* entry) {
   state.path = path;
   if (archive_entry_hardlink(entry) != nullptr) fail(state.path, "hard links are not allowed");
   switch (archive_entry_filetype(entry)) {
-    case S_IFREG: state.type = PathType::file; break;
-    case S_IFDIR: state.type = PathType::dir; break;
-    case S_IFLNK: state.type = PathType::symlink; break;
-    case S_IFCHR: state.type = PathType::char_device; break;
-    case S_IFBLK: state.type = PathType::block_device; break;
-    case S_IFIFO: state.type = PathType::fifo; break;
-    default: fail(state.path, "an unknown type of entry");
+    case S_IFREG:
+      state.type = PathType::file;
+      break;
+    case S_IFDIR:
+      state.type = PathType::dir;
+      break;
+    case S_IFLNK:
+      state.type = PathType::symlink;
+      break;
+    case S_IFCHR:
+      state.type = PathType::char_device;
+      break;
+    case S_IFBLK:
+      state.type = PathType::block_device;
+      break;
+    case S_IFIFO:
+      state.type = PathType::fifo;
+      break;
+    default:
+      fail(state.path, "an unknown type of entry");
   }
   if (state.type == PathType::dir && state.path.ends_with('/')) state.path.pop_back();
   state.mode = state.type == PathType::symlink ? 0 : archive_entry_mode(entry) & 07777;

@@ -27,16 +27,19 @@ std::optional<std::string> OverlayRules::refuses(const format::PathState& entry)
   }
   if (!is_device && (entry.major != 0 || entry.minor != 0)) return "only devices have device numbers";
   if (entry.type == PathType::symlink) {
-    const bool good = !entry.target.empty() && entry.target.size() <= 4095 && entry.target.find('\0') == std::string::npos;
+    const bool good =
+        !entry.target.empty() && entry.target.size() <= 4095 && entry.target.find('\0') == std::string::npos;
     if (!good) return "a link's target must have 1 to 4095 bytes and no NUL";
   }
   if (entry.type == PathType::whiteout && !entry.xattrs.empty()) return "a deletion has no extended attributes";
   for (const auto& [name, value] : entry.xattrs) {
     if (!format::counts_in_state(name)) return "the extended attribute " + printable(name) + " is not allowed";
-    // A pax record is KEY=VALUE, and libarchive escapes further characters in names its own way, which others do not undo.
+    // A pax record is KEY=VALUE, and libarchive escapes further characters in names its own way, which others do not
+    // undo.
     for (const char c : name) {
       if (c <= ' ' || c > '~' || c == '=' || c == '%') {
-        return "the name of the extended attribute " + printable(name) + " may have printable ASCII only, without ' ', '=' and '%'";
+        return "the name of the extended attribute " + printable(name) +
+               " may have printable ASCII only, without ' ', '=' and '%'";
       }
     }
   }

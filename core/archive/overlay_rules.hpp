@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What an overlay archive may hold (docs/formats/overlay-archive.md), entry by entry: the writer asks before it writes,
-/// the reader before it hands anything out, so neither can forget a rule that the other has. No I/O.
+/// What an overlay archive may hold (docs/formats/overlay-archive.md), entry by entry: the writer asks before it
+/// writes, the reader before it hands anything out, so neither can forget a rule that the other has. No I/O.
 #pragma once
 #include <cstdint>
 #include <optional>

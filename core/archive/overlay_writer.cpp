@@ -33,12 +33,18 @@ Fd unnamed_temporary() {
 
 mode_t file_type(PathType type) {
   switch (type) {
-    case PathType::file: return S_IFREG;
-    case PathType::dir: return S_IFDIR;
-    case PathType::symlink: return S_IFLNK;
-    case PathType::block_device: return S_IFBLK;
-    case PathType::fifo: return S_IFIFO;
-    default: return S_IFCHR;  // also a deletion
+    case PathType::file:
+      return S_IFREG;
+    case PathType::dir:
+      return S_IFDIR;
+    case PathType::symlink:
+      return S_IFLNK;
+    case PathType::block_device:
+      return S_IFBLK;
+    case PathType::fifo:
+      return S_IFIFO;
+    default:
+      return S_IFCHR;  // also a deletion
   }
 }
 
@@ -114,7 +120,8 @@ void OverlayWriter::add(const PathState& entry) {
 void OverlayWriter::add_file(const PathState& entry, std::string_view content) {
   CORE_CHECK(entry.type == PathType::file);
   if (content.size() != entry.size || sha256(content) != entry.digest) {
-    throw Error(ErrorKind::verification, "cannot pack " + printable(entry.path), "its content is not what was announced");
+    throw Error(ErrorKind::verification, "cannot pack " + printable(entry.path),
+                "its content is not what was announced");
   }
   header(entry);
   if (content.empty()) return;

@@ -52,7 +52,9 @@ void compress_frame(FdRef from, FdRef to, int level, const std::string& name) {
 struct FrameReader::State {
   State(FdRef a_file, std::string a_source) : file(a_file), source(std::move(a_source)) {}
 
-  [[noreturn]] void fail(const std::string& why) const { throw ParseError(source, Position::at_offset(position()), why); }
+  [[noreturn]] void fail(const std::string& why) const {
+    throw ParseError(source, Position::at_offset(position()), why);
+  }
   std::uint64_t position() const { return read - (input.size - input.pos); }
 
   FdRef file;
@@ -92,7 +94,9 @@ FrameReader::FrameReader(FdRef file, std::string source, std::uint64_t most_byte
 
 FrameReader::~FrameReader() = default;
 
-std::uint64_t FrameReader::content_size() const { return state_->size; }
+std::uint64_t FrameReader::content_size() const {
+  return state_->size;
+}
 
 ByteView FrameReader::next() {
   State& s = *state_;
@@ -105,7 +109,8 @@ ByteView FrameReader::next() {
     s.given += output.pos;
     if (code == 0) {
       s.at_end = true;
-      if (s.input.pos != s.input.size || s.position() != size_of(s.file, s.source)) s.fail("bytes behind the zstd frame");
+      if (s.input.pos != s.input.size || s.position() != size_of(s.file, s.source))
+        s.fail("bytes behind the zstd frame");
       if (s.given != s.size) s.fail("the zstd frame holds another number of bytes than it says");
     } else if (file_ended && output.pos == 0) {
       s.fail("ends too early");

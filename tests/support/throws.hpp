@@ -34,6 +34,8 @@ core::Error error_of(Work&& work) {
   return core::Error(core::ErrorKind::internal, "");
 }
 
-inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+inline bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace tests

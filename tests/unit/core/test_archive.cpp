@@ -122,7 +122,9 @@ std::string member(const std::string& name, char type, const std::string& conten
   put(136, octal(0, 11));
   head[156] = type;
   put(157, target);
-  put(257, std::string("ustar\0" "00", 8));
+  put(257, std::string("ustar\0"
+                       "00",
+                       8));
   put(329, octal(major, 7));
   put(337, octal(minor, 7));
   put(148, "        ");
@@ -213,7 +215,8 @@ TEST_CASE("GNU tar and bsdtar read what we write") {
   CHECK(contains(list, std::string(255, 'm')));
   if (::geteuid() != 0) return;
   for (const std::vector<std::string>& unpack :
-       {std::vector<std::string>{"tar", "--warning=no-unknown-keyword", "--xattrs", "--xattrs-include=security.*", "--xattrs-include=user.*", "--numeric-owner", "-xpf"},
+       {std::vector<std::string>{"tar", "--warning=no-unknown-keyword", "--xattrs", "--xattrs-include=security.*",
+                                 "--xattrs-include=user.*", "--numeric-owner", "-xpf"},
         std::vector<std::string>{"bsdtar", "--no-acls", "-xpf"}}) {
     CAPTURE(unpack[0]);
     const std::string target = scratch / ("out-" + unpack[0]);
@@ -251,9 +254,15 @@ TEST_CASE("the writer refuses what the reader would") {
   CHECK(contains(thrown_by([&] { writer.add({.path = "c/../d", .type = PathType::dir}); }), "relative"));
   CHECK(contains(thrown_by([&] { writer.add({.path = "c", .type = PathType::socket}); }), "sockets"));
   CHECK(contains(thrown_by([&] { writer.add({.path = "c", .type = PathType::char_device, .mode = 0600}); }), "0:0"));
-  CHECK(contains(thrown_by([&] { writer.add({.path = "c", .type = PathType::dir, .xattrs = {{"trusted.x", ""}}}); }), "trusted.x"));
+  CHECK(contains(thrown_by([&] {
+                   writer.add({.path = "c", .type = PathType::dir, .xattrs = {{"trusted.x", ""}}});
+                 }),
+                 "trusted.x"));
   for (const char* name : {"user.a=b", "user.a b", "user.a%20", "user.\xc3\xa9", "user.a\n"}) {
-    CHECK(contains(thrown_by([&] { writer.add({.path = "c", .type = PathType::dir, .xattrs = {{name, ""}}}); }), "printable ASCII"));
+    CHECK(contains(thrown_by([&] {
+                     writer.add({.path = "c", .type = PathType::dir, .xattrs = {{name, ""}}});
+                   }),
+                   "printable ASCII"));
   }
   CHECK(contains(thrown_by([&] { writer.add_file(file("c", "x"), "y"); }), "not what was announced"));
   writer.add({.path = "l", .type = PathType::symlink, .target = "b"});
@@ -284,11 +293,13 @@ TEST_CASE("the reader refuses what the format forbids") {
       {member("a", '3', "", "", 0) + member("a/b", '0') + kEnd, "lies below a"},
       {member("a", '3', "", "", 0600) + kEnd, "must have mode 0"},
       {member("a", '2') + kEnd, "a: "},
-      {pax("SCHILY.xattr.trusted.overlay.metacopy", "y") + member("a", '0') + kEnd, "trusted.overlay.metacopy is not allowed"},
+      {pax("SCHILY.xattr.trusted.overlay.metacopy", "y") + member("a", '0') + kEnd,
+       "trusted.overlay.metacopy is not allowed"},
       {pax("SCHILY.xattr.system.data", "y") + member("a", '0') + kEnd, "system.data is not allowed"},
       {pax("SCHILY.xattr.trusted.overlay.opaque", "x") + member("a/", '5') + kEnd, "a strange trusted.overlay.opaque"},
       {pax("SCHILY.xattr.trusted.overlay.opaque", "y") + member("a", '0') + kEnd, "a strange trusted.overlay.opaque"},
-      {pax("SCHILY.acl.access", "user::rwx,group::r--,other::r--,user:7:rw-,mask::rwx") + member("a", '0') + kEnd, "access list"},
+      {pax("SCHILY.acl.access", "user::rwx,group::r--,other::r--,user:7:rw-,mask::rwx") + member("a", '0') + kEnd,
+       "access list"},
       {member("a", '0', "x"), "ends too early"},
       {member("a", '0', "x") + std::string(512, '\0'), "ends too early"},
       {member("a", '0', "x") + kEnd + "x", "ends too early"},
@@ -346,9 +357,11 @@ TEST_CASE("a cpio archive that cpio reads, the same whatever the order of adding
   const auto add = {
       std::function<void(archive::CpioWriter&)>([](auto& w) { w.add_file("init", "#!binary", 0755); }),
       std::function<void(archive::CpioWriter&)>([](auto& w) { w.add_symlink("bin/sh", "../init"); }),
-      std::function<void(archive::CpioWriter&)>([&](auto& w) { w.add_file_from("lib/modules/6.1/a.ko", scratch / "source"); }),
+      std::function<void(archive::CpioWriter&)>(
+          [&](auto& w) { w.add_file_from("lib/modules/6.1/a.ko", scratch / "source"); }),
       std::function<void(archive::CpioWriter&)>([](auto& w) { w.add_dir("proc", 0555); }),
-      std::function<void(archive::CpioWriter&)>([](auto& w) { w.add_device("dev/console", PathType::char_device, 0600, 5, 1); }),
+      std::function<void(archive::CpioWriter&)>(
+          [](auto& w) { w.add_device("dev/console", PathType::char_device, 0600, 5, 1); }),
       std::function<void(archive::CpioWriter&)>([](auto& w) { w.add_file("lib/empty", ""); }),
   };
   std::string bytes, backwards;
@@ -366,11 +379,14 @@ TEST_CASE("a cpio archive that cpio reads, the same whatever the order of adding
   CHECK(bytes == backwards);
   CHECK(bytes.size() % 512 == 0);
   CHECK(bytes.starts_with("070701"));
-  const std::string list = core::run_child_checked({.argv = {"cpio", "-tv", "--numeric-uid-gid", "--quiet"}, .input = bytes});
+  const std::string list =
+      core::run_child_checked({.argv = {"cpio", "-tv", "--numeric-uid-gid", "--quiet"}, .input = bytes});
   CHECK(contains(list, "crw-------   1 0        0          5,   1"));
   CHECK(contains(list, "dr-xr-xr-x"));
   const std::string names = core::run_child_checked({.argv = {"cpio", "-t", "--quiet"}, .input = bytes});
-  CHECK(names == "bin\nbin/sh\ndev\ndev/console\ninit\nlib\nlib/empty\nlib/modules\nlib/modules/6.1\nlib/modules/6.1/a.ko\nproc\n");
+  CHECK(names ==
+        "bin\nbin/sh\ndev\ndev/console\ninit\nlib\nlib/empty\nlib/modules\nlib/modules/6.1\nlib/modules/6.1/"
+        "a.ko\nproc\n");
   // The archive may follow another one.
   core::run_child_checked({.argv = {"cpio", "-id", "--quiet"}, .directory = scratch.path(), .input = bytes});
   CHECK(core::read_file(scratch / "lib/modules/6.1/a.ko") == "from a file");
@@ -391,6 +407,7 @@ TEST_CASE("the cpio writer refuses clashes and bad paths") {
   CHECK(contains(thrown_by([&] { writer.write([](core::ByteView) {}); }), "/no/such/file"));
   archive::CpioWriter other(kEpoch);
   other.add_file("a", "x");
-  CHECK(contains(thrown_by([&] { other.write([](core::ByteView) { throw core::Error(core::ErrorKind::io, "sink is full"); }); }),
-                 "sink is full"));
+  CHECK(contains(
+      thrown_by([&] { other.write([](core::ByteView) { throw core::Error(core::ErrorKind::io, "sink is full"); }); }),
+      "sink is full"));
 }

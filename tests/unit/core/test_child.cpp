@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/child.hpp"
-
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <thread>
 
+#include "core/child.hpp"
 #include "core/fd.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
@@ -57,7 +57,8 @@ TEST_CASE("much input and output at once") {
 
 TEST_CASE("lines are handed on as they come") {
   std::vector<std::string> lines;
-  core::run_child({.argv = {"printf", "a\nb\n\nlast"}, .on_line = [&](std::string_view line) { lines.emplace_back(line); }});
+  core::run_child(
+      {.argv = {"printf", "a\nb\n\nlast"}, .on_line = [&](std::string_view line) { lines.emplace_back(line); }});
   CHECK(lines == std::vector<std::string>{"a", "b", "", "last"});
 }
 
@@ -69,7 +70,8 @@ TEST_CASE("a time limit ends the whole group") {
   CHECK_FALSE(result.ok());
   CHECK(std::chrono::steady_clock::now() - start < 10s);
   CHECK_FALSE(is_alive(core::read_file(scratch / "pid")));
-  const core::ChildResult stubborn = shell("trap '' TERM; sleep 300 & echo $! > " + (scratch / "pid") + "; sleep 300; sleep 300", 300ms);
+  const core::ChildResult stubborn =
+      shell("trap '' TERM; sleep 300 & echo $! > " + (scratch / "pid") + "; sleep 300; sleep 300", 300ms);
   CHECK(stubborn.timed_out);
   CHECK_FALSE(is_alive(core::read_file(scratch / "pid")));
 }
@@ -87,10 +89,32 @@ TEST_CASE("what a child leaves running is ended with it") {
 
 TEST_CASE("an exception of a callback leaves nothing running") {
   const core::TempDir scratch("child");
-  CHECK_THROWS_AS(core::run_child({.argv = {"sh", "-c", "echo $$ > " + (scratch / "pid") + "; echo x; sleep 300"},
-                                   .on_line = [](std::string_view) { throw core::Error(core::ErrorKind::failed, "stop"); }}),
-                  core::Error);
+  CHECK_THROWS_AS(
+      core::run_child({.argv = {"sh", "-c", "echo $$ > " + (scratch / "pid") + "; echo x; sleep 300"},
+                       .on_line = [](std::string_view) { throw core::Error(core::ErrorKind::failed, "stop"); }}),
+      core::Error);
   CHECK_FALSE(is_alive(core::read_file(scratch / "pid")));
+}
+
+TEST_CASE("a program without standard streams can still run children") {
+  const core::TempDir scratch("child");
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    for (int fd : {0, 1, 2}) ::close(fd);
+    int code = 1;
+    try {
+      const core::ChildResult result =
+          core::run_child({.argv = {"sh", "-c", "cat; echo out; echo err >&2"}, .input = "in\n"});
+      const core::ChildResult empty = core::run_child({.argv = {"cat"}});
+      if (result.output == "in\nout\n" && result.error_output == "err\n" && empty.ok()) code = 0;
+    } catch (...) {
+    }
+    ::_exit(code);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(status == 0);
 }
 
 TEST_CASE("what cannot start, and what fails, says so") {

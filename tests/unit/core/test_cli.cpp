@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/cli.hpp"
-
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
+#include "core/cli.hpp"
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/temp_dir.hpp"
@@ -39,7 +38,8 @@ Outcome run(std::vector<const char*> arguments, const std::function<int(const co
     core::add_common_options(app, options);
     app.add_subcommand("go", "Goes")->fallthrough();
     arguments.insert(arguments.begin(), "prog");
-    outcome.code = core::run_program(app, static_cast<int>(arguments.size()), arguments.data(), options, [&] { return body(options); });
+    outcome.code = core::run_program(app, static_cast<int>(arguments.size()), arguments.data(), options,
+                                     [&] { return body(options); });
     std::cout.flush();
     std::fflush(stdout);
     ::dup2(old_out.get(), 1);
@@ -50,7 +50,9 @@ Outcome run(std::vector<const char*> arguments, const std::function<int(const co
   return outcome;
 }
 
-int fine(const core::CommonOptions&) { return 0; }
+int fine(const core::CommonOptions&) {
+  return 0;
+}
 
 }  // namespace
 
@@ -78,7 +80,8 @@ TEST_CASE("exit codes and streams of a program") {
 
 TEST_CASE("options are taken before and after the subcommand") {
   const auto look = [](const core::CommonOptions& options) {
-    return options.json && options.progress == core::ProgressMode::json && options.color == core::ColorMode::never ? 0 : 1;
+    return options.json && options.progress == core::ProgressMode::json && options.color == core::ColorMode::never ? 0
+                                                                                                                   : 1;
   };
   CHECK(run({"--json", "--progress=json", "--color=never", "go"}, look).code == 0);
   CHECK(run({"go", "--json", "--progress", "json", "--color", "never"}, look).code == 0);

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/digest.hpp"
-
 #include <doctest/doctest.h>
 
 #include <unordered_set>
 
 #include "core/atomic_file.hpp"
 #include "core/child.hpp"
+#include "core/digest.hpp"
 #include "core/signature.hpp"
 #include "core/temp_dir.hpp"
 #include "core/text.hpp"
@@ -63,7 +62,8 @@ TEST_CASE("Ed25519: vector 2 of RFC 8032 section 7.1") {
   der.insert(der.end(), secret.begin(), secret.end());
   const core::TempDir scratch("key");
   core::write_file_atomically(scratch / "der", core::as_text(der));
-  const std::string pem = core::run_child_checked({.argv = {"openssl", "pkey", "-inform", "DER", "-in", scratch / "der"}});
+  const std::string pem =
+      core::run_child_checked({.argv = {"openssl", "pkey", "-inform", "DER", "-in", scratch / "der"}});
   const core::PrivateKey key = core::PrivateKey::from_pem(pem, "t");
   CHECK(core::to_hex(key.public_key().raw()) == "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c");
   CHECK(core::to_hex(key.sign("\x72")) ==
@@ -86,8 +86,8 @@ TEST_CASE("keys and signatures that openssl takes") {
   core::write_file_atomically(scratch / "pub.pem", known.to_pem());
   core::write_file_atomically(scratch / "message", message);
   core::write_file_atomically(scratch / "sig", core::as_text(signature));
-  core::run_child_checked({.argv = {"openssl", "pkeyutl", "-verify", "-pubin", "-inkey", scratch / "pub.pem", "-rawin", "-in",
-                                    scratch / "message", "-sigfile", scratch / "sig"}});
+  core::run_child_checked({.argv = {"openssl", "pkeyutl", "-verify", "-pubin", "-inkey", scratch / "pub.pem", "-rawin",
+                                    "-in", scratch / "message", "-sigfile", scratch / "sig"}});
   const std::string der =
       core::run_child_checked({.argv = {"openssl", "pkey", "-pubin", "-in", scratch / "pub.pem", "-outform", "DER"}});
   CHECK(core::sha256(der).hex() == known.key_id());
@@ -100,11 +100,14 @@ TEST_CASE("keys and signatures that openssl takes") {
 }
 
 TEST_CASE("other keys are refused with the reason") {
-  const std::string rsa = core::run_child_checked({.argv = {"openssl", "genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:1024"}});
+  const std::string rsa = core::run_child_checked(
+      {.argv = {"openssl", "genpkey", "-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:1024"}});
   CHECK(contains(thrown_by([&] { return core::PrivateKey::from_pem(rsa, "k.pem").public_key(); }), "not Ed25519"));
   CHECK(contains(thrown_by([] { return core::PublicKey::from_pem("", "k.pem"); }), "k.pem"));
-  CHECK(contains(thrown_by([] { return core::PublicKey::from_pem("-----BEGIN PUBLIC KEY-----\nx\n", "k.pem"); }), "k.pem"));
-  CHECK(contains(thrown_by([&] { return core::PublicKey::from_pem(core::PrivateKey::generate().to_pem(), "k.pem"); }), "k.pem"));
+  CHECK(contains(thrown_by([] { return core::PublicKey::from_pem("-----BEGIN PUBLIC KEY-----\nx\n", "k.pem"); }),
+                 "k.pem"));
+  CHECK(contains(thrown_by([&] { return core::PublicKey::from_pem(core::PrivateKey::generate().to_pem(), "k.pem"); }),
+                 "k.pem"));
   const std::string encrypted = core::run_child_checked(
       {.argv = {"openssl", "genpkey", "-algorithm", "ed25519", "-aes256", "-pass", "pass:secret"}});
   CHECK(contains(thrown_by([&] { return core::PrivateKey::from_pem(encrypted, "k.pem").public_key(); }), "k.pem"));

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/error.hpp"
-
 #include <doctest/doctest.h>
 
 #include <cerrno>
 
 #include "core/check.hpp"
+#include "core/error.hpp"
 #include "tests/support/throws.hpp"
 
 using core::Error;
@@ -48,7 +47,8 @@ TEST_CASE("a parse error names source and position") {
 
 TEST_CASE("context is added on the way up, and a broken rule of ours says where") {
   const Error error = tests::error_of([] {
-    core::with_context("outer", [] { core::with_context("inner", [] { throw core::errno_error(ENOENT, "cannot stat y"); }); });
+    core::with_context("outer",
+                       [] { core::with_context("inner", [] { throw core::errno_error(ENOENT, "cannot stat y"); }); });
   });
   CHECK(error.render() == "cannot stat y: No such file or directory\n  inner\n  outer");
   CHECK(core::with_context("x", [] { return 5; }) == 5);

@@ -45,7 +45,8 @@ TEST_CASE("copies keep holes") {
   core::pwrite_all(from, core::as_bytes("end"), (64 << 20) - 3);
   const core::Fd to = core::open_file(scratch / "to", O_RDWR | O_CREAT);
   CHECK(core::copy_sparse(from, to) == 64 << 20);
-  CHECK(core::hash_fd(core::open_file(scratch / "from", O_RDONLY)) == core::hash_fd(core::open_file(scratch / "to", O_RDONLY)));
+  CHECK(core::hash_fd(core::open_file(scratch / "from", O_RDONLY)) ==
+        core::hash_fd(core::open_file(scratch / "to", O_RDONLY)));
   CHECK(core::stat_fd(to).st_blocks * 512 <= core::stat_fd(from).st_blocks * 512 + 65536);
   const core::Fd empty = core::open_file(scratch / "empty", O_RDWR | O_CREAT);
   const core::Fd copy = core::open_file(scratch / "copy", O_RDWR | O_CREAT);
@@ -71,7 +72,8 @@ TEST_CASE("an atomic file appears whole or not at all") {
   core::replace_symlink("f", scratch / "link");
   core::replace_symlink("g", scratch / "link");
   CHECK(core::RootDir::open(scratch.path()).read_link("link") == "g");
-  CHECK(contains(thrown_by([&] { core::write_file_atomically(scratch / "no/f", "x"); }), "cannot create " + (scratch / "no/f")));
+  CHECK(contains(thrown_by([&] { core::write_file_atomically(scratch / "no/f", "x"); }),
+                 "cannot create " + (scratch / "no/f")));
   CHECK(core::directory_of("/a") == "/");
   CHECK(core::directory_of("a") == ".");
   CHECK(core::directory_of("/a/b") == "/a");

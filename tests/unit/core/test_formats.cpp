@@ -45,10 +45,14 @@ std::vector<core::PublicKey> known_keys() {
 
 std::string failure_name(format::OpenFailure failure) {
   switch (failure) {
-    case format::OpenFailure::malformed: return "malformed";
-    case format::OpenFailure::wrong_type: return "wrong_type";
-    case format::OpenFailure::unknown_key: return "unknown_key";
-    case format::OpenFailure::bad_signature: return "bad_signature";
+    case format::OpenFailure::malformed:
+      return "malformed";
+    case format::OpenFailure::wrong_type:
+      return "wrong_type";
+    case format::OpenFailure::unknown_key:
+      return "unknown_key";
+    case format::OpenFailure::bad_signature:
+      return "bad_signature";
   }
   return "";
 }
@@ -87,23 +91,33 @@ const std::vector<Format>& formats() {
          if (again != params) throw core::Error(core::ErrorKind::failed, "printed boot words mean something else");
          return std::string();
        }},
-      {"chunk-index",
-       [](std::string_view bytes, const std::string& file) { return format::print(format::parse_chunk_index(bytes, file)); }},
+      {"chunk-index", [](std::string_view bytes,
+                         const std::string& file) { return format::print(format::parse_chunk_index(bytes, file)); }},
       {"envelope",
        [](std::string_view bytes, const std::string&) {
          const format::OpenResult result = format::open(bytes, format::kGenerationPayloadType, known_keys());
-         if (!result.ok) throw core::Error(core::ErrorKind::verification, "envelope", failure_name(result.failure) + ": " + result.why);
+         if (!result.ok)
+           throw core::Error(core::ErrorKind::verification, "envelope",
+                             failure_name(result.failure) + ": " + result.why);
          if (result.payload != "{\"small\":\"payload\"}") throw core::Error(core::ErrorKind::failed, "another payload");
          return std::string();
        }},
-      {"file-list", [](std::string_view bytes, const std::string& file) { return format::print(format::parse_file_list(bytes, file)); }},
-      {"freshness", [](std::string_view bytes, const std::string& file) { return format::print(format::parse_freshness(bytes, file)); }},
-      {"generation", [](std::string_view bytes, const std::string& file) { return format::print(format::parse_generation(bytes, file)); }},
+      {"file-list", [](std::string_view bytes,
+                       const std::string& file) { return format::print(format::parse_file_list(bytes, file)); }},
+      {"freshness", [](std::string_view bytes,
+                       const std::string& file) { return format::print(format::parse_freshness(bytes, file)); }},
+      {"generation", [](std::string_view bytes,
+                        const std::string& file) { return format::print(format::parse_generation(bytes, file)); }},
       {"image-manifest",
-       [](std::string_view bytes, const std::string& file) { return format::print(format::parse_image_manifest(bytes, file)); }},
-      {"keys", [](std::string_view bytes, const std::string& file) { return format::print(format::parse_site_keys(bytes, file)); }},
+       [](std::string_view bytes, const std::string& file) {
+         return format::print(format::parse_image_manifest(bytes, file));
+       }},
+      {"keys", [](std::string_view bytes,
+                  const std::string& file) { return format::print(format::parse_site_keys(bytes, file)); }},
       {"node-manifest",
-       [](std::string_view bytes, const std::string& file) { return format::print(format::parse_node_manifest(bytes, file)); }},
+       [](std::string_view bytes, const std::string& file) {
+         return format::print(format::parse_node_manifest(bytes, file));
+       }},
       {"node-report",
        [](std::string_view bytes, const std::string& file) {
          const std::string text = format::print(format::parse_node_report(bytes, file));
@@ -118,8 +132,10 @@ const std::vector<Format>& formats() {
          }
          return std::string();
        }},
-      {"packages", [](std::string_view bytes, const std::string& file) { return format::print_packages(format::parse_packages(bytes, file)); }},
-      {"shard", [](std::string_view bytes, const std::string& file) { return format::print(format::parse_shard(bytes, file)); }},
+      {"packages", [](std::string_view bytes,
+                      const std::string& file) { return format::print_packages(format::parse_packages(bytes, file)); }},
+      {"shard",
+       [](std::string_view bytes, const std::string& file) { return format::print(format::parse_shard(bytes, file)); }},
       {"state-id",
        [](std::string_view bytes, const std::string& file) {
          const format::StateDocument document = format::parse_state_document(bytes, file);
@@ -195,7 +211,8 @@ TEST_CASE("cut and flipped documents never crash, and never pass as another sign
       const std::string bytes = core::read_file(folder + name);
       const std::size_t step = 1 + bytes.size() / 61;
       for (std::size_t at = 0; at < bytes.size(); at += step) {
-        for (const std::string& damaged : {bytes.substr(0, at), std::string(bytes).replace(at, 1, 1, static_cast<char>(bytes[at] ^ 0x04))}) {
+        for (const std::string& damaged :
+             {bytes.substr(0, at), std::string(bytes).replace(at, 1, 1, static_cast<char>(bytes[at] ^ 0x04))}) {
           const core::Error* internal = nullptr;
           try {
             each.read(damaged, folder + name);
@@ -218,7 +235,8 @@ TEST_CASE("names and paths as the formats allow them") {
   for (const char* bad : {"", ".a", "-a", "_a", "a/b", "a b", "..", "a\n"}) CHECK_FALSE(format::is_plain_name(bad));
   CHECK_FALSE(format::is_plain_name(std::string(65, 'a')));
   for (const char* good : {"a", "a/b", "...", "a b", ".hidden", "\xff"}) CHECK(format::is_valid_path(good));
-  for (const char* bad : {"", "/", "/a", "a/", "a//b", ".", "..", "a/.", "../a", "a/../b"}) CHECK_FALSE(format::is_valid_path(bad));
+  for (const char* bad : {"", "/", "/a", "a/", "a//b", ".", "..", "a/.", "../a", "a/../b"})
+    CHECK_FALSE(format::is_valid_path(bad));
   CHECK_FALSE(format::is_valid_path(std::string("a\0b", 3)));
   CHECK_FALSE(format::is_valid_path(std::string(256, 'a')));
   std::string deep;
@@ -240,7 +258,8 @@ jq -rj .payload root | base64 -d > payload;  jq -rj '.signatures[0].sig' root | 
 t=application/vnd.stateless.generation+json
 printf 'DSSEv1 %d %s %d ' ${#t} $t $(stat -c %s payload) | cat - payload > pae
 openssl pkeyutl -verify -pubin -inkey publish.pub.pem -rawin -in pae -sigfile sig)";
-  CHECK(contains(core::run_child_checked({.argv = {"bash", "-c", script}, .directory = scratch.path()}), "Verified Successfully"));
+  CHECK(contains(core::run_child_checked({.argv = {"bash", "-c", script}, .directory = scratch.path()}),
+                 "Verified Successfully"));
   CHECK(dir.read_file("payload") == "the payload");
   CHECK(format::payload_of(envelope, "e") == "the payload");
   for (const core::PrivateKey* each : {&key, &second}) {
@@ -284,7 +303,8 @@ TEST_CASE("a freshness statement is held against the question") {
       {[](auto& a) { a.generation = 43; }, format::FreshnessVerdict::mismatch},
       {[](auto& a) { a.root = core::sha256("x"), a.generation = 41; }, format::FreshnessVerdict::mismatch},
       {[](auto& a) { a.root = core::sha256("x"), a.generation = 43; }, format::FreshnessVerdict::fresh},
-      {[](auto& a) { a.root = core::sha256("x"), a.generation = 43, a.manifest = ""; }, format::FreshnessVerdict::superseded},
+      {[](auto& a) { a.root = core::sha256("x"), a.generation = 43, a.manifest = ""; },
+       format::FreshnessVerdict::superseded},
       {[](auto& a) { a.root = core::sha256("x"), a.generation = 43, a.manifest = core::sha256("y").text(); },
        format::FreshnessVerdict::superseded},
   };
@@ -297,7 +317,8 @@ TEST_CASE("a freshness statement is held against the question") {
 }
 
 TEST_CASE("boot words come out as the document orders them") {
-  const format::BootParams params = format::parse_boot_params(core::read_file(kExamples + "boot-parameters/good/demo.txt"));
+  const format::BootParams params =
+      format::parse_boot_params(core::read_file(kExamples + "boot-parameters/good/demo.txt"));
   CHECK(params.servers == std::vector<std::string>{"http://10.0.0.1:8080/", "http://10.0.0.2/store/"});
   CHECK(params.node == "n001");
   CHECK(params.generation == 42);
@@ -305,7 +326,8 @@ TEST_CASE("boot words come out as the document orders them") {
   CHECK(params.ip == "10.0.0.11::10.0.0.254:255.255.255.0:n001::none");
   CHECK(params.bootif == "52:54:00:00:00:01");
   CHECK(params.other == std::vector<std::string>{"console=ttyS0"});
-  const format::BootParams quoted = format::parse_boot_params(core::read_file(kExamples + "boot-parameters/good/colons-and-quotes.txt"));
+  const format::BootParams quoted =
+      format::parse_boot_params(core::read_file(kExamples + "boot-parameters/good/colons-and-quotes.txt"));
   CHECK(quoted.servers == std::vector<std::string>{"http://10.0.0.1:8080/"});
   CHECK(quoted.bootif == "52:54:00:00:00:01");
   CHECK(quoted.other == std::vector<std::string>{"dyndbg=\"file a.c +p\""});
@@ -314,8 +336,11 @@ TEST_CASE("boot words come out as the document orders them") {
 }
 
 TEST_CASE("the order of paths given does not matter to the state id, doubled paths are our mistake") {
-  format::StateDocument document{.arch = "x86_64", .verity_root_hash = std::string(64, '0'), .kernel_build_id = "00112233"};
-  document.paths = {{.path = "b", .type = PathType::whiteout}, {.path = "a/b", .type = PathType::whiteout}, {.path = "a", .type = PathType::dir}};
+  format::StateDocument document{
+      .arch = "x86_64", .verity_root_hash = std::string(64, '0'), .kernel_build_id = "00112233"};
+  document.paths = {{.path = "b", .type = PathType::whiteout},
+                    {.path = "a/b", .type = PathType::whiteout},
+                    {.path = "a", .type = PathType::dir}};
   const core::Sha256 id = format::state_id(document);
   std::swap(document.paths[0], document.paths[2]);
   CHECK(format::state_id(document) == id);

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/hostlist.hpp"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <array>
 
+#include "core/hostlist.hpp"
 #include "tests/support/throws.hpp"
 
 using Names = std::vector<std::string>;
@@ -25,12 +24,28 @@ TEST_CASE("node ranges expand in the order written") {
 
 TEST_CASE("bad node ranges say where and why") {
   const std::array<std::pair<const char*, const char*>, 22> bad = {{
-      {"", "empty"},           {",a", "an empty name"},      {"a,", "an empty name"},     {"a,,b", "an empty name"},
-      {"n[", "a number"},      {"n[]", "a number"},          {"n[1", "without ']'"},      {"n[1-", "a number"},
-      {"n]1", "without '['"},  {"n[3-1]", "backwards"},      {"n[01-2]", "leading zeros"}, {"n[1-02]", "leading zeros"},
-      {"n[1x]", "',' or ']'"}, {"n[[1]]", "a number"},       {"-n", "no node name"},      {"n-", "no node name"},
-      {"N1", "no node name"},  {"n_1", "no node name"},      {"a b", "','"},              {"n[1-65537]", "more than 65536"},
-      {"n[0-9999999999999999999]", "18 digits"},             {"[0-999][0-999]", "more than 65536"},
+      {"", "empty"},
+      {",a", "an empty name"},
+      {"a,", "an empty name"},
+      {"a,,b", "an empty name"},
+      {"n[", "a number"},
+      {"n[]", "a number"},
+      {"n[1", "without ']'"},
+      {"n[1-", "a number"},
+      {"n]1", "without '['"},
+      {"n[3-1]", "backwards"},
+      {"n[01-2]", "leading zeros"},
+      {"n[1-02]", "leading zeros"},
+      {"n[1x]", "',' or ']'"},
+      {"n[[1]]", "a number"},
+      {"-n", "no node name"},
+      {"n-", "no node name"},
+      {"N1", "no node name"},
+      {"n_1", "no node name"},
+      {"a b", "','"},
+      {"n[1-65537]", "more than 65536"},
+      {"n[0-9999999999999999999]", "18 digits"},
+      {"[0-999][0-999]", "more than 65536"},
   }};
   for (const auto& [text, why] : bad) {
     CAPTURE(text);

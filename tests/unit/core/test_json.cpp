@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/json.hpp"
-
 #include <doctest/doctest.h>
 
 #include <array>
 
+#include "core/json.hpp"
 #include "core/text.hpp"
 #include "tests/support/throws.hpp"
 
@@ -17,7 +16,8 @@ TEST_CASE("canonical JSON: sorting example of RFC 8785 section 3.2.3") {
       R"({"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One",)"
       R"("\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"})";
   CHECK(core::canonical_json(core::parse_json(input, "t")) ==
-        "{\"\\r\":\"Carriage Return\",\"1\":\"One\",\"\xc2\x80\":\"Control\",\"\xc3\xb6\":\"Latin Small Letter O With Diaeresis\","
+        "{\"\\r\":\"Carriage Return\",\"1\":\"One\",\"\xc2\x80\":\"Control\",\"\xc3\xb6\":\"Latin Small Letter O With "
+        "Diaeresis\","
         "\"\xe2\x82\xac\":\"Euro Sign\",\"\xf0\x9f\x98\x80\":\"Emoji: Grinning Face\","
         "\"\xef\xac\xb3\":\"Hebrew Letter Dalet With Dagesh\"}");
 }
@@ -53,13 +53,16 @@ TEST_CASE("reading refuses what our formats do not allow") {
       {"{a:1}", "src:1:2"},
       {"\"a\nb\"", "src"},
       {"// c\n1", "src"},
-      {"\xef\xbb\xbf" "1", ""},
+      {"\xef\xbb\xbf"
+       "1",
+       ""},
       {std::string(33, '['), "more than 32 levels"},
       {"NaN", "src"},
   }};
   for (const auto& [text, why] : bad) {
     CAPTURE(text);
-    if (*why == '\0') continue;  // a byte order mark: the library skips it; canonical documents are compared byte for byte
+    if (*why == '\0')
+      continue;  // a byte order mark: the library skips it; canonical documents are compared byte for byte
     const std::string message = thrown_by([&] { return core::parse_json(text, "src"); });
     CHECK(contains(message, why));
     CHECK(contains(message, "src"));
@@ -93,8 +96,10 @@ TEST_CASE("an object gives what is asked, and refuses the rest with its path") {
   CHECK(contains(thrown_by([&] { return object.object("list"); }), "src: list: must be an object, not an array"));
   CHECK(contains(thrown_by([&] { return object.array("list")[1].as_uint(); }), "src: list[1]: must be an integer"));
   CHECK(contains(thrown_by([&] { return object.string("missing"); }), "the key \"missing\" is missing"));
-  CHECK(contains(thrown_by([&] { core::open_document(document, "src", "other", 1); }), "is a \"t\", where a \"other\" is needed"));
-  CHECK(contains(thrown_by([&] { core::open_document(document, "src", "t", 2); }), "has schema 1, but this program knows schema 2"));
+  CHECK(contains(thrown_by([&] { core::open_document(document, "src", "other", 1); }),
+                 "is a \"t\", where a \"other\" is needed"));
+  CHECK(contains(thrown_by([&] { core::open_document(document, "src", "t", 2); }),
+                 "has schema 1, but this program knows schema 2"));
 }
 
 TEST_CASE("an unknown key names the nearest known one") {

@@ -44,14 +44,16 @@ namespace {
 format::RootImage root_image(const ObjectStore& objects, const std::string& name) {
   format::RootImage root;
   root.image = objects.put(std::string(3 * 4096, 'i') + name);
-  root.verity = {.data_blocks = 1, .hash_offset = 4096, .root_hash = core::sha256(name).hex(), .salt = std::string(64, '0')};
+  root.verity = {
+      .data_blocks = 1, .hash_offset = 4096, .root_hash = core::sha256(name).hex(), .salt = std::string(64, '0')};
   root.chunks = objects.put("chunks of " + name);
   return root;
 }
 
 format::FileList file_list() {
   format::FileList list{.arch = "x86_64", .entries = {}};
-  list.entries.push_back({.state = {.path = "etc", .type = PathType::dir, .mode = 0750, .uid = 3, .gid = 4, .xattrs = {{"user.a", "b"}}}});
+  list.entries.push_back(
+      {.state = {.path = "etc", .type = PathType::dir, .mode = 0750, .uid = 3, .gid = 4, .xattrs = {{"user.a", "b"}}}});
   list.entries.push_back({.state = {.path = "usr", .type = PathType::dir, .mode = 0755}});
   return list;
 }
@@ -72,19 +74,29 @@ format::ImageManifest image_manifest(const ObjectStore& objects, const std::stri
 }
 
 /// Publishes one node whose manifest names `image` and one overlay of its own.
-core::Sha256 publish_node(const ObjectStore& objects, const StoreLock& lock, std::uint64_t number, const format::ImageManifest& image,
-                          const core::Sha256& image_id, const core::PrivateKey& key, const std::string& hostname) {
+core::Sha256 publish_node(const ObjectStore& objects, const StoreLock& lock, std::uint64_t number,
+                          const format::ImageManifest& image, const core::Sha256& image_id, const core::PrivateKey& key,
+                          const std::string& hostname) {
   const std::vector<std::pair<PathState, std::string>> overlay = {
       {{.path = "etc/gone", .type = PathType::whiteout}, ""},
-      {{.path = "etc/hostname", .type = PathType::file, .mode = 0644, .uid = 7, .size = hostname.size(), .digest = core::sha256(hostname)}, hostname},
+      {{.path = "etc/hostname",
+        .type = PathType::file,
+        .mode = 0644,
+        .uid = 7,
+        .size = hostname.size(),
+        .digest = core::sha256(hostname)},
+       hostname},
       {{.path = "etc/l\xc3\xa4nk", .type = PathType::symlink, .target = "a%\xff"}, ""},
       {{.path = "srv", .type = PathType::dir, .mode = 01777, .opaque = true, .xattrs = {{"user.x", "y"}}}, ""},
       {{.path = "usr/lib/f", .type = PathType::fifo, .mode = 0600}, ""},
   };
   store::ObjectWriter archive = objects.writer();
   core::archive::OverlayWriter writer(archive.fd(), image.epoch, "overlay");
-  format::StateDocument state{.arch = image.arch, .verity_root_hash = image.root.verity.root_hash, .kernel_build_id = image.kernel.build_id,
-                              .kernel_arguments = {"quiet"}, .paths = {}};
+  format::StateDocument state{.arch = image.arch,
+                              .verity_root_hash = image.root.verity.root_hash,
+                              .kernel_build_id = image.kernel.build_id,
+                              .kernel_arguments = {"quiet"},
+                              .paths = {}};
   for (const auto& [path, content] : overlay) {
     path.type == PathType::file ? writer.add_file(path, content) : writer.add(path);
     state.paths.push_back(path);
@@ -126,12 +138,15 @@ core::Sha256 publish_node(const ObjectStore& objects, const StoreLock& lock, std
     if (i == format::shard_of(node.node)) shard.nodes[node.node] = manifest;
     generation.shards[i] = objects.put(format::print(shard)).digest;
   }
-  store::publish_root(objects, lock, number, format::seal(format::kGenerationPayloadType, format::print(generation), {&key}));
+  store::publish_root(objects, lock, number,
+                      format::seal(format::kGenerationPayloadType, format::print(generation), {&key}));
   return node.state_id;
 }
 
 /// Memory where there is such a file system: these tests fsync thousands of small files.
-std::string fast_parent() { return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : ""; }
+std::string fast_parent() {
+  return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "";
+}
 
 /// Makes everything in the store look `seconds` old.
 void age(const ObjectStore& objects, std::time_t seconds) {
@@ -173,7 +188,10 @@ TEST_CASE("objects are put whole, once, and checked when read") {
   CHECK(store::object_name(ref.digest).starts_with("objects/sha256/ed/ed7002b4"));
   CHECK_FALSE(objects.has(core::sha256("other")));
   CHECK(error_of([&] { return objects.read(core::sha256("other")); }).kind() == ErrorKind::not_found);
-  CHECK(contains(thrown_by([&] { return objects.read(format::ObjectRef{ref.digest, 8}); }), "named with 8 bytes, but has 7"));
+  CHECK(contains(thrown_by([&] {
+                   return objects.read(format::ObjectRef{ref.digest, 8});
+                 }),
+                 "named with 8 bytes, but has 7"));
   CHECK(contains(thrown_by([&] { return objects.read(ref, 6); }), "longer than the limit"));
   {
     store::ObjectWriter dropped = objects.writer();
@@ -231,14 +249,16 @@ TEST_CASE("images and tags") {
   CHECK(objects.resolve_image("compute@" + id.text()).id == id);
   CHECK(objects.tags("compute").size() == 2);
   REQUIRE(objects.images().size() == 1);
-  for (const char* bad : {"compute:none", "other", "compute@000000", "compute@ab", "../x", "compute:../v1", "", ":", "@", "compute@zzzzzz"}) {
+  for (const char* bad : {"compute:none", "other", "compute@000000", "compute@ab", "../x", "compute:../v1", "", ":",
+                          "@", "compute@zzzzzz"}) {
     CAPTURE(bad);
     const core::Error error = error_of([&] { return objects.resolve_image(bad); });
     CHECK(error.kind() == ErrorKind::not_found);
     CHECK(contains(error.hint(), "compute:latest, compute:v1"));
   }
   CHECK(error_of([&] { objects.set_tag(lock, "compute", "../x", id); }).kind() == ErrorKind::usage);
-  CHECK(error_of([&] { objects.set_tag(lock, "compute", "v2", core::sha256("no image")); }).kind() == ErrorKind::not_found);
+  CHECK(error_of([&] { objects.set_tag(lock, "compute", "v2", core::sha256("no image")); }).kind() ==
+        ErrorKind::not_found);
 }
 
 TEST_CASE("the lock has one holder, who is named") {
@@ -374,7 +394,8 @@ TEST_CASE("the collector keeps what is named and removes the rest") {
     }
     for (const std::uint64_t number : {2, 3}) {
       const std::string source = "generation";
-      const auto generation = format::parse_generation(format::payload_of(store::read_root(objects, number), source), source);
+      const auto generation =
+          format::parse_generation(format::payload_of(store::read_root(objects, number), source), source);
       const auto shard = format::parse_shard(objects.read(generation.shards[format::shard_of("n001")]), source);
       const auto node = format::parse_node_manifest(objects.read(shard.nodes.at("n001")), source);
       for (const format::ObjectRef& ref : format::references(node)) CHECK(objects.has(ref.digest));
@@ -391,7 +412,9 @@ TEST_CASE("the collector keeps what is named and removes the rest") {
     pending.add(loose);
     age(objects, kTwoDays);
     // The publish itself is young; what it names is old.
-    ::utimensat(AT_FDCWD, (objects.path() + "/pending/" + core::list_directory(objects.path() + "/pending").at(0)).c_str(), nullptr, 0);
+    ::utimensat(AT_FDCWD,
+                (objects.path() + "/pending/" + core::list_directory(objects.path() + "/pending").at(0)).c_str(),
+                nullptr, 0);
     store::collect(objects, lock, {});
     CHECK(objects.has(loose));
   }
@@ -410,7 +433,8 @@ TEST_CASE("the collector keeps what is named and removes the rest") {
   }
   SUBCASE("a document that cannot be read stops it before anything is removed") {
     age(objects, kTwoDays);
-    core::RootDir::open(objects.path()).write_file("objects/sha256/" + tagged_id.hex().substr(0, 2) + "/" + tagged_id.hex(), "{}");
+    core::RootDir::open(objects.path())
+        .write_file("objects/sha256/" + tagged_id.hex().substr(0, 2) + "/" + tagged_id.hex(), "{}");
     const std::size_t there = count_files(objects.path());
     CHECK(error_of([&] { store::collect(objects, lock, {.keep_generations = 1}); }).kind() == ErrorKind::verification);
     CHECK(count_files(objects.path()) == there);
@@ -427,7 +451,8 @@ TEST_CASE("state_id.py, which shares no code with us, computes the same id from 
   const core::Sha256 id = publish_node(objects, lock, 1, image, objects.add_image(image), key, "n001\n");
   const auto python = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"/usr/bin/python3", TESTS_DIR "/state_id.py"});
-    return std::string(core::trim(core::run_child_checked({.argv = arguments, .time_limit = std::chrono::seconds(60)})));
+    return std::string(
+        core::trim(core::run_child_checked({.argv = arguments, .time_limit = std::chrono::seconds(60)})));
   };
   CHECK(python({"store", objects.path(), "n001"}) == id.text());
   if (::geteuid() != 0) return;
@@ -444,16 +469,20 @@ TEST_CASE("state_id.py, which shares no code with us, computes the same id from 
   REQUIRE(::chmod((scratch / "root/usr/lib/f").c_str(), 0600) == 0);
   REQUIRE(::chown((scratch / "root/etc").c_str(), 3, 4) == 0);
   REQUIRE(::chown((scratch / "root/etc/hostname").c_str(), 7, 0) == 0);
-  for (const auto& [path, name, value] : std::initializer_list<std::array<std::string, 3>>{{"etc", "user.a", "b"}, {"srv", "user.x", "y"}}) {
-    const core::ChildResult set = core::run_child({.argv = {"setfattr", "-n", name, "-v", value, scratch / ("root/" + path)}});
+  for (const auto& [path, name, value] :
+       std::initializer_list<std::array<std::string, 3>>{{"etc", "user.a", "b"}, {"srv", "user.x", "y"}}) {
+    const core::ChildResult set =
+        core::run_child({.argv = {"setfattr", "-n", name, "-v", value, scratch / ("root/" + path)}});
     if (!set.ok()) {
       MESSAGE("no user attributes in " << scratch.path() << ": the root is not measured");
       return;
     }
   }
   CHECK(python({"root", objects.path(), "n001", scratch / "root"}) == id.text());
-  const std::string paths = core::run_child_checked({.argv = {"/usr/bin/python3", TESTS_DIR "/state_id.py", "paths", objects.path(), "n001"}});
-  core::run_child_checked({.argv = {"tar", "--format=pax", "--xattrs", "--numeric-owner", "--no-recursion", "--null", "-T", "-", "-cf", scratch / "node.tar"},
+  const std::string paths = core::run_child_checked(
+      {.argv = {"/usr/bin/python3", TESTS_DIR "/state_id.py", "paths", objects.path(), "n001"}});
+  core::run_child_checked({.argv = {"tar", "--format=pax", "--xattrs", "--numeric-owner", "--no-recursion", "--null",
+                                    "-T", "-", "-cf", scratch / "node.tar"},
                            .directory = scratch / "root",
                            .input = paths});
   CHECK(python({"tar", objects.path(), "n001", scratch / "node.tar"}) == id.text());

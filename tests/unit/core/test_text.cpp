@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/text.hpp"
-
 #include <doctest/doctest.h>
 
 #include <array>
 
 #include "core/base64.hpp"
 #include "core/bytes.hpp"
+#include "core/text.hpp"
 #include "tests/support/throws.hpp"
 
 using tests::contains;
@@ -94,12 +93,12 @@ TEST_CASE("JSON strings as RFC 8785 writes them") {
 
 TEST_CASE("base64: vectors of RFC 4648, and one text for each byte string") {
   const std::array<std::pair<std::string_view, std::string_view>, 7> vectors = {{{"", ""},
-                                                                                {"f", "Zg=="},
-                                                                                {"fo", "Zm8="},
-                                                                                {"foo", "Zm9v"},
-                                                                                {"foob", "Zm9vYg=="},
-                                                                                {"fooba", "Zm9vYmE="},
-                                                                                {"foobar", "Zm9vYmFy"}}};
+                                                                                 {"f", "Zg=="},
+                                                                                 {"fo", "Zm8="},
+                                                                                 {"foo", "Zm9v"},
+                                                                                 {"foob", "Zm9vYg=="},
+                                                                                 {"fooba", "Zm9vYmE="},
+                                                                                 {"foobar", "Zm9vYmFy"}}};
   for (const auto& [raw, text] : vectors) {
     CHECK(core::to_base64(raw) == text);
     CHECK(core::as_text(core::from_base64(text, "t")) == raw);
