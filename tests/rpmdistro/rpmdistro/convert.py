@@ -4,7 +4,7 @@
 import re
 from pathlib import Path
 
-from . import debfile, kernel, versions
+from . import alternatives, debfile, kernel, versions
 from .fixups import Fixup, Fixups
 from .generate import GENERATORS
 from .spec import Spec, SubPackage
@@ -27,6 +27,7 @@ def convert(name: str, deb: Path | None, fixups: Fixups, virtual: set[str], stag
             tree.add_tar(tar)
         for path in control.conffiles & tree.entries.keys():
             tree.entries[path].config = True
+        alternatives.add_links(tree, control.postinst)
         evr, url, noarch = versions.evr(control.get("Version")), control.get("Homepage"), control.get("Architecture") == "all"
         package.summary, _, rest = control.get("Description").partition("\n")
         package.description = rest.replace("\n.\n", "\n\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a .deb: its control fields, its list of configuration files, its tree."""
+"""Reading a .deb: its control fields, its list of configuration files, one script, its tree."""
 
 import contextlib
 import subprocess
@@ -13,6 +13,7 @@ from pathlib import Path
 class Control:
     fields: dict[str, str]
     conffiles: set[str]
+    postinst: str = ""
 
     def get(self, name: str) -> str:
         return self.fields.get(name, "")
@@ -36,6 +37,8 @@ def read_control(path: Path) -> Control:
             name = member.name.removeprefix("./")
             if name == "control":
                 control.fields = _parse_fields(tar.extractfile(member).read().decode())
+            elif name == "postinst":
+                control.postinst = tar.extractfile(member).read().decode()
             elif name == "conffiles":
                 lines = tar.extractfile(member).read().decode().split("\n")
                 control.conffiles = {line.strip().lstrip("/") for line in lines if line.startswith("/")}

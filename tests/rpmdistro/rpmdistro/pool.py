@@ -26,7 +26,6 @@ class Pool:
     def __init__(self, folder: Path, fixups: Fixups, virtual: set[str], signer: Signer, key_id: str):
         self.folder, self._fixups, self._virtual, self._signer = folder, fixups, virtual, signer
         self._tool = hashlib.sha256(key_id.encode())
-        # A name that turns virtual in the sources takes a conflict out of some package.
         for module in sorted(Path(__file__).parent.glob("*.py")):
             if module.name not in _NOT_IN_RPMS:
                 self._tool.update(module.read_bytes())

@@ -47,7 +47,7 @@ class Tree:
             if old in (".", ""):
                 continue
             path = merged(old)
-            if self._dropped(path):
+            if self.dropped(path):
                 continue
             self.newest = max(self.newest, int(member.mtime))
             if member.isdir():
@@ -102,7 +102,7 @@ class Tree:
             mtime = self.entries[path].mtime
             os.utime(self.root / path, (mtime, mtime), follow_symlinks=False)
 
-    def _dropped(self, path: str) -> bool:
+    def dropped(self, path: str) -> bool:
         return any(fnmatch.fnmatchcase(path, pattern) for pattern in self.drop)
 
     def _prepare(self, path: str) -> Path:
