@@ -181,6 +181,7 @@ void Boot::measure() {
 }
 
 void Boot::report() {
+  system_.need_init();  // nothing may follow a report of a good boot that could still end it
   const auto boot_report = make_report("boot");
   if (!system_.source().post("v1/report", core::format::print(boot_report), "application/json", 1))
     system_.say("no server took the report; going on");
@@ -208,6 +209,7 @@ void Boot::failed(Stage stage, const Failure& failure) {
     failure_report.stage = name_of(stage);
     told = system_.source().post("v1/report", core::format::print(failure_report), "application/json", kReportRounds);
   }
+  system_.silence_kernel();
   const bool halt = manifest_ && manifest_->failure_policy == "halt";
   system_.say("this node does not boot (stage " + std::string(name_of(stage)) + "); the server " + (told ? "was told" : "could not be told") +
               "; " + (halt ? "it stays as it is" : "it will restart"));

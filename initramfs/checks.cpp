@@ -88,8 +88,6 @@ core::format::NodeManifest check_manifest(std::string_view bytes, const core::fo
   if (manifest.cluster != keys.cluster) throw Failure(code::kCluster, "the node manifest is of cluster " + manifest.cluster);
   if (manifest.node != params.node) throw Failure(code::kManifest, "the node manifest is for " + manifest.node + ", this is to be " + params.node);
   if (manifest.arch != arch) throw Failure(code::kHardware, "the image is for " + manifest.arch + ", this machine is " + std::string(arch));
-  if (manifest.root.mode != "ram") throw Failure(code::kMode, "this agent does not know the root mode " + manifest.root.mode);
-  if (manifest.root.format != "squashfs") throw Failure(code::kMode, "this agent does not know the root format " + manifest.root.format);
   return manifest;
 }
 

@@ -7,7 +7,7 @@ std::vector<std::string_view> all_codes() {
   using namespace code;
   return {kParameters, kKeys,       kModules,  kNoInterface,     kNoAddress, kServer, kRootFormat, kRootKey,
           kRootSignature, kRootDigest, kCluster, kShard,         kNode,      kManifest, kHardware, kCommandLine,
-          kKernel,     kFreshBad,   kFreshSuperseded, kFreshNone, kMode,     kMemory, kImage,      kVerity,
+          kKernel,     kFreshBad,   kFreshSuperseded, kFreshNone, kMemory, kImage,      kVerity,
           kMount,      kOverlay,    kApply,    kState,           kInit,      kInternal};
 }
 

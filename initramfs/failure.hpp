@@ -32,7 +32,6 @@ inline constexpr std::string_view kKernel = "STL-KERNEL";
 inline constexpr std::string_view kFreshBad = "STL-FRESH-BAD";
 inline constexpr std::string_view kFreshSuperseded = "STL-FRESH-SUPERSEDED";
 inline constexpr std::string_view kFreshNone = "STL-FRESH-NONE";
-inline constexpr std::string_view kMode = "STL-MODE";
 inline constexpr std::string_view kMemory = "STL-MEMORY";
 inline constexpr std::string_view kImage = "STL-IMAGE";
 inline constexpr std::string_view kVerity = "STL-VERITY";

@@ -8,6 +8,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "core/text.hpp"
@@ -225,10 +226,13 @@ void Fetcher::object_to(const core::format::ObjectRef& ref, core::FdRef to, std:
                         const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   std::unique_ptr<Writer> writer;
   std::uint64_t done = 0;
+  std::set<std::size_t> givers;  // whose bytes are in the file
+  bool alone = false;            // one server must give all of it: a mixture was wrong, and who spoilt it is not known
   retry(what, [&](std::size_t index, Attempt& attempt) {
-    if (!writer) {
+    if (!writer || (alone && !givers.empty() && !givers.contains(index))) {
       writer = std::make_unique<Writer>(to);
       done = 0;
+      givers.clear();
     }
     if (done < ref.size) {
       HttpRequest request{.target = object_target(ref.digest)};
@@ -237,7 +241,7 @@ void Fetcher::object_to(const core::format::ObjectRef& ref, core::FdRef to, std:
       const HttpHead head = http.begin(request);
       std::uint64_t skip = 0;
       if (head.status == 200) skip = done;  // the server does not do ranges: read past what we have
-      else if (head.status != 206) throw NotThere{answer_text(head.status, {})};
+      else if (head.status != 206) throw NotThere{answer_text(head.status, http.complaint())};
       else if (done == 0 || head.range_first != done || (head.range_total && head.range_total != ref.size))
         throw NotThere{"answered with a range that was not asked for"};
       const std::uint64_t expected = ref.size - done + skip;
@@ -267,11 +271,16 @@ void Fetcher::object_to(const core::format::ObjectRef& ref, core::FdRef to, std:
         }
         writer->hand_over(std::move(buffer), n);
         done += n;
+        givers.insert(index);
         progress(done, ref.size);
       }
     }
     const core::Sha256 digest = writer->finish();
     writer.reset();
+    if (digest != ref.digest && givers.size() > 1) {
+      alone = true;
+      throw core::Error(core::ErrorKind::network, std::string(what), "bytes of several servers do not fit together");
+    }
     if (digest != ref.digest)
       throw WrongBytes{Failure(wrong_code, std::string(what) + " is not what its digest says: expected " + ref.digest.text() +
                                                ", got " + digest.text())};

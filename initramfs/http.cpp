@@ -288,23 +288,31 @@ std::size_t HttpConnection::read_body(std::span<std::byte> into) {
   return into.size() - body.size;
 }
 
+std::string HttpConnection::complaint() {
+  constexpr std::size_t kMost = 512;
+  std::string out(kMost, '\0');
+  std::size_t used = 0;
+  while (used < kMost) {
+    const std::size_t n = read_body(std::as_writable_bytes(std::span(out)).subspan(used));
+    if (n == 0) break;
+    used += n;
+  }
+  if (used == kMost) state_->drop();
+  out.resize(used);
+  return out;
+}
+
 std::pair<HttpHead, std::string> HttpConnection::whole(const HttpRequest& request, std::uint64_t limit) {
-  constexpr std::uint64_t kBadBody = 512;
   const HttpHead head = begin(request);
-  const bool good = head.status / 100 == 2;
+  if (head.status / 100 != 2) return {head, complaint()};
   std::string out;
   std::array<std::byte, 16384> piece;
   while (const std::size_t n = read_body(piece)) {
     out.append(core::as_text(core::ByteView(piece).first(n)));
-    if (good && out.size() > limit) {
+    if (out.size() > limit) {
       state_->drop();
       throw core::Error(core::ErrorKind::network, state_->name(),
                         "sent more than " + std::to_string(limit) + " bytes for " + request.target);
-    }
-    if (!good && out.size() > kBadBody) {
-      out.resize(kBadBody);
-      state_->drop();
-      break;
     }
   }
   return {head, std::move(out)};

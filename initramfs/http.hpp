@@ -61,8 +61,11 @@ class HttpConnection {
   /// The next bytes of the body; 0 at its end. A body that ends early is an error.
   std::size_t read_body(std::span<std::byte> into);
 
-  /// begin() and the whole body; more than `limit` bytes is an error. A body that is read although the status is bad is
-  /// cut at 512 bytes: it goes into messages.
+  /// The begin of an unwanted answer's body, for messages; the rest goes with the connection.
+  std::string complaint();
+
+  /// begin() and the whole body; more than `limit` bytes is an error. With a bad status it is
+  /// complaint().
   std::pair<HttpHead, std::string> whole(const HttpRequest& request, std::uint64_t limit);
 
   const Url& url() const;

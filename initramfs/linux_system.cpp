@@ -106,6 +106,11 @@ double LinuxSystem::random() { return random_fraction(); }
 std::string LinuxSystem::nonce() { return core::to_hex(random_bytes()); }
 void LinuxSystem::say(const std::string& line) { state_->say(line); }
 
+void LinuxSystem::silence_kernel() {
+  constexpr int kConsoleOff = 6;
+  klogctl(kConsoleOff, nullptr, 0);
+}
+
 std::string LinuxSystem::command_line() { return core::read_file("/proc/cmdline", 65536); }
 
 std::optional<std::string> LinuxSystem::site_keys() {
@@ -234,9 +239,13 @@ void LinuxSystem::write_run_file(const std::string& name, const std::string& tex
 
 void LinuxSystem::leave_network_alone(const Network& network) { write_leave_alone_files("", network); }
 
+void LinuxSystem::need_init() {
+  if (find_init(kSysroot).empty()) throw Failure(code::kInit, "the root has no init: neither /sbin/init nor systemd is there");
+}
+
 void LinuxSystem::switch_root() {
+  need_init();
   const std::string init = find_init(kSysroot);
-  if (init.empty()) throw Failure(code::kInit, "the root has no init: neither /sbin/init nor systemd is there");
   if (state_->root_modules.joinable()) state_->root_modules.join();
   say("starting " + init);
   try {

@@ -19,6 +19,7 @@ class LinuxSystem : public System {
   double random() override;
   std::string nonce() override;
   void say(const std::string& line) override;
+  void silence_kernel() override;
 
   std::string command_line() override;
   std::optional<std::string> site_keys() override;
@@ -40,6 +41,7 @@ class LinuxSystem : public System {
   std::vector<core::format::PathState> measure(const std::vector<core::format::PathState>& applied) override;
   void write_run_file(const std::string& name, const std::string& text) override;
   void leave_network_alone(const Network& network) override;
+  void need_init() override;
   void switch_root() override;
   void discard_root() override;
 

@@ -28,6 +28,8 @@ class System {
   virtual double random() = 0;  ///< 0 to 1
   virtual std::string nonce() = 0;  ///< 64 hex digits, never twice
   virtual void say(const std::string& line) = 0;
+  /// From here on the kernel keeps its messages to its log, so that what is said last stays last.
+  virtual void silence_kernel() = 0;
 
   // Facts
   virtual std::string command_line() = 0;
@@ -57,7 +59,9 @@ class System {
   virtual std::vector<core::format::PathState> measure(const std::vector<core::format::PathState>& applied) = 0;
   virtual void write_run_file(const std::string& name, const std::string& text) = 0;
   virtual void leave_network_alone(const Network& network) = 0;
-  /// Refuses (STL-INIT) when the root has no init. Does not return when it succeeds.
+  /// Refuses (STL-INIT) when the mounted root has no init.
+  virtual void need_init() = 0;
+  /// Does not return when it succeeds.
   virtual void switch_root() = 0;
   /// Undoes fetch_image and mount_root as far as they came, before another try.
   virtual void discard_root() = 0;
