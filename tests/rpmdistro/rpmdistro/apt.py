@@ -50,6 +50,7 @@ class PackageSet:
 
 class Apt:
     def __init__(self, scratch: Path, absent: list[str]):
+        self._scratch = scratch
         scratch.mkdir(parents=True, exist_ok=True)
         status = scratch / "status"
         status.write_text("\n".join(map(_status_entry, sorted(set(absent)))))
@@ -59,8 +60,16 @@ class Apt:
         ]  # fmt: skip
         (scratch / "archives" / "partial").mkdir(parents=True, exist_ok=True)
 
+    def refresh(self) -> None:
+        """Fetches package lists of our own: for a machine that has none, or old ones."""
+        lists = self._scratch / "lists"
+        (lists / "partial").mkdir(parents=True, exist_ok=True)
+        self._options += ["-o", f"Dir::State::lists={lists}"]
+        # One source that cannot be reached makes this fail; whether what came is enough shows in what follows.
+        subprocess.run(["apt-get", *self._options, "update"], capture_output=True, env=_ENVIRONMENT)
+
     def closure(self, names: list[str]) -> list[DebianPackage]:
-        done = _run(["apt-get", *self._options, "-s", "install", *names], hint="is `apt-get update` needed?")
+        done = _run(["apt-get", *self._options, "-s", "install", *names])
         found = [DebianPackage(m["name"].partition(":")[0], m["version"], m["arch"])
                  for m in map(_INSTALL.match, done.splitlines()) if m]  # fmt: skip
         return sorted(found, key=lambda package: package.name)
@@ -93,8 +102,13 @@ def _status_entry(name: str) -> str:
             f"Maintainer: nobody <nobody@example.org>\n{provides}Description: made elsewhere\n")  # fmt: skip
 
 
-def _run(argv: list[str], cwd: Path | None = None, hint: str = "") -> str:
-    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+def _run(argv: list[str], cwd: Path | None = None) -> str:
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, env=_ENVIRONMENT)
     if done.returncode != 0:
-        raise RuntimeError(f"{argv[0]} failed: {done.stderr.strip()[-2000:]} {hint}".strip())
+        # apt explains itself on standard output and judges on standard error.
+        explanation = done.stdout.partition("The following packages have unmet dependencies:")[2]
+        raise RuntimeError(f"{argv[0]} failed: {done.stderr.strip()[-2000:]}{explanation}")
     return done.stdout

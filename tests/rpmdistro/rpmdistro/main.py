@@ -4,12 +4,13 @@
 import argparse
 import fcntl
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
 
 from . import oddities, repository
-from .apt import Apt, PackageSet
+from .apt import Apt, DebianPackage, PackageSet
 from .fixups import Fixups
 from .pool import Job, Pool
 from .signing import Key
@@ -28,10 +29,14 @@ def main(arguments: list[str]) -> int:
     set_file = HERE / "sets" / f"{options.set}.list"
     if not set_file.exists() or options.jobs < 1:
         parser.error(f"no such set: {options.set}" if options.jobs >= 1 else "--jobs must be at least 1")
+    if any(character.isspace() or character in "%\"'$" for character in str(options.out.resolve())):
+        parser.error(f"rpmbuild cannot work in a folder of this name: {options.out}")
     options.out.mkdir(parents=True, exist_ok=True)
     with (options.out / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
+            for left in [*options.out.glob("pool/.make-*"), *options.out.glob(".oddities-*")]:
+                shutil.rmtree(left)  # of a run that was killed
             make_set(options.set, PackageSet.read(set_file), options.out.resolve(), options.jobs)
             if options.extras:
                 out = options.out.resolve()
@@ -48,9 +53,12 @@ def make_set(name: str, wanted: PackageSet, out: Path, jobs: int) -> None:
     started = time.monotonic()
     fixups = Fixups(HERE)
     apt = Apt(out / "apt", fixups.replaced + wanted.without)
-    packages = apt.closure(wanted.wanted)
-    say(f"{name}: {len(packages)} Debian packages")
-    apt.download(packages, out / "debs")
+    try:
+        packages = fetch(name, wanted, apt, out)
+    except RuntimeError as error:
+        say(f"{str(error).splitlines()[0]}; trying again with fresh package lists")
+        apt.refresh()
+        packages = fetch(name, wanted, apt, out)
     todo = [Job(package.name, out / "debs" / package.file_name) for package in packages]
     todo += [Job(own, None) for own in fixups.without_debian]
     key = Key(out / "keys", "rpmdistro")
@@ -64,6 +72,13 @@ def make_set(name: str, wanted: PackageSet, out: Path, jobs: int) -> None:
     size = sum(rpm.stat().st_size for rpm in rpms) / 1e6
     state = "made" if changed else "already up to date"
     say(f"{name}: {len(rpms)} RPMs, {size:.0f} MB, {state} in {time.monotonic() - started:.1f} s: {folder}")
+
+
+def fetch(name: str, wanted: PackageSet, apt: Apt, out: Path) -> list[DebianPackage]:
+    packages = apt.closure(wanted.wanted)
+    say(f"{name}: {len(packages)} Debian packages")
+    apt.download(packages, out / "debs")
+    return packages
 
 
 def say(text: str, moving: bool = False) -> None:
