@@ -196,7 +196,9 @@ void make_root(const plan::LockFile& lock, const std::vector<std::string>& paths
     core::ProgressStep step(world.progress, "install", paths_in_order.size());
     const auto report = rpm::install(
         {.root_dir = build_root.path(), .package_paths = paths_in_order, .database = lock.database, .epoch = lock.epoch},
-        [&](std::size_t done, std::size_t) { step.update(done, lock.packages[done - 1].name); }, world.should_stop);
+        [&](std::size_t package, const std::string& script) {
+          step.update(package, script.empty() && package > 0 ? lock.packages[package - 1].name : script);
+        }, world.should_stop);
     step.done(std::to_string(paths_in_order.size()) + " packages");
     for (const auto& warning : report.warnings) world.log.warning(warning);
   }

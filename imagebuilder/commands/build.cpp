@@ -70,6 +70,9 @@ int run(BuildOptions options, const core::CommonOptions& common, bool timings) {
   bool remote = false;
   for (const auto& location : options.resolve.repositories) remote = remote || location.starts_with("http");
   check(options, remote);
+  // Parts of the work change their root or working directory.
+  for (auto* path : {&options.work_dir, &options.resolve.cache_dir, &options.agent, &options.store})
+    *path = std::filesystem::absolute(*path).lexically_normal().string();
   if (!options.epoch) options.epoch = core::source_date_epoch();
   // Whatever this build makes on disk has the modes it says, not what the caller's umask left of them.
   umask(022);

@@ -77,6 +77,9 @@ void work(const InstallRequest& request, int pipe) {
   events.on_install = [&](std::size_t index, std::size_t total) {
     send(pipe, {{"event", "install"}, {"done", index}, {"total", total}});
   };
+  events.on_script = [&](const std::string& package, const std::string& kind) {
+    send(pipe, {{"event", "script"}, {"name", kind + " of " + package}});
+  };
   events.on_warning = [&](const std::string& line) { send(pipe, {{"event", "warning"}, {"text", line}}); };
   events.on_script_error = [&](const std::string& package, const std::string& kind, const std::string& output) {
     send(pipe, {{"event", "script-error"}, {"package", package}, {"kind", kind}, {"output", output}});
@@ -172,7 +175,9 @@ class Listener {
   void event(const core::Json& event) {
     const auto& what = event.at("event").get_ref<const std::string&>();
     if (what == "started") worker_ = event.at("pid").get<pid_t>();
-    if (what == "install" && on_install_) on_install_(event.at("done").get<std::size_t>(), event.at("total").get<std::size_t>());
+    if (what == "install") package_ = event.at("done").get<std::size_t>();
+    if (on_install_ && what == "install") on_install_(package_, {});
+    if (on_install_ && what == "script") on_install_(package_, event.at("name").get<std::string>());
     if (what == "warning") report_.warnings.push_back(event.at("text").get<std::string>());
     if (what == "problem")
       problems_.push_back({static_cast<TransactionProblem::Kind>(event.at("kind").get<int>()), event.at("text").get<std::string>()});
@@ -192,6 +197,7 @@ class Listener {
   const OnInstall& on_install_;
   std::string pending_;
   pid_t worker_ = 0;
+  std::size_t package_ = 0;
   std::vector<TransactionProblem> problems_;
   std::optional<core::Error> script_;
   InstallReport report_;

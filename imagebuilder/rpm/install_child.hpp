@@ -26,7 +26,9 @@ struct InstallReport {
   std::vector<std::string> warnings;  ///< what librpm said without failing
 };
 
-using OnInstall = std::function<void(std::size_t done, std::size_t total)>;
+/// `package` is the number, from 1, of the package being unpacked; `script` names a scriptlet ("%post of bash-...")
+/// while one runs, and is empty otherwise.
+using OnInstall = std::function<void(std::size_t package, const std::string& script)>;
 
 /// \pre     no other thread runs: the helper is a fork
 /// \param   should_stop  asked several times a second; true kills the helper and throws an Error of kind interrupted

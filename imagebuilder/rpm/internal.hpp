@@ -11,8 +11,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/handle.hpp"
+#include "imagebuilder/rpm/order.hpp"
 #include "imagebuilder/rpm/package_file.hpp"
 
 namespace imagebuilder::rpm {
@@ -30,6 +32,8 @@ struct KeyringAccess {
 
 /// "bash-5.2-1.x86_64", with the epoch when there is one.
 std::string nevra_of(Header header);
+
+std::vector<OwnedPath> paths_of(Header header);
 
 /// Reads a header without any checks: the file was verified before.
 /// \throws core::Error naming the path.

@@ -15,20 +15,6 @@
 #include "imagebuilder/rpm/session.hpp"
 
 namespace imagebuilder::rpm {
-namespace {
-
-using Files = core::Handle<rpmfiles_s, rpmfilesFree>;
-
-Files files_of(Header header) { return Files(rpmfilesNew(nullptr, header, 0, RPMFI_NOFILEDIGESTS | RPMFI_NOFILESIGNATURES)); }
-
-std::string path_at(rpmfiles files, int index) {
-  char* text = rpmfilesFN(files, index);
-  std::string path = text ? text : "";
-  std::free(text);
-  return path;
-}
-
-}  // namespace
 
 InstallPlan plan_install(const std::vector<std::string>& package_paths) {
   start_session();
@@ -42,10 +28,8 @@ InstallPlan plan_install(const std::vector<std::string>& package_paths) {
     const auto key = reinterpret_cast<fnpyKey>(static_cast<std::uintptr_t>(i + 1));
     if (rpmtsAddInstallElement(ts.get(), header.get(), key, 0, nullptr) != 0)
       throw core::Error(core::ErrorKind::failed, "cannot install " + nevra_of(header.get()), core::join(log.take(), "; "));
-    const auto files = files_of(header.get());
-    for (int f = 0; f < static_cast<int>(rpmfilesFC(files.get())); ++f) {
-      if (!S_ISDIR(rpmfilesFMode(files.get(), f))) continue;
-      const auto path = path_at(files.get(), f);
+    for (const auto& [path, mode] : paths_of(header.get())) {
+      if (!S_ISDIR(mode)) continue;
       in_usr = in_usr || path == "/usr/lib/sysimage/rpm";
       in_var = in_var || path == "/var/lib/rpm";
     }
@@ -62,10 +46,18 @@ InstallPlan plan_install(const std::vector<std::string>& package_paths) {
 
 std::vector<OwnedPath> owned_paths(const std::string& package_path) {
   start_session();
-  const auto header = read_header(package_path);
-  const auto files = files_of(header.get());
+  return paths_of(read_header(package_path).get());
+}
+
+std::vector<OwnedPath> paths_of(Header header) {
+  const core::Handle<rpmfiles_s, rpmfilesFree> files(
+      rpmfilesNew(nullptr, header, 0, RPMFI_NOFILEDIGESTS | RPMFI_NOFILESIGNATURES));
   std::vector<OwnedPath> paths;
-  for (int f = 0; f < static_cast<int>(rpmfilesFC(files.get())); ++f) paths.push_back({path_at(files.get(), f), rpmfilesFMode(files.get(), f)});
+  for (int f = 0; f < static_cast<int>(rpmfilesFC(files.get())); ++f) {
+    char* text = rpmfilesFN(files.get(), f);
+    paths.push_back({text ? text : "", rpmfilesFMode(files.get(), f)});
+    std::free(text);
+  }
   return paths;
 }
 

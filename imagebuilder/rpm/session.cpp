@@ -6,6 +6,7 @@
 #include <rpm/rpmmacro.h>
 
 #include <cstring>
+#include <utility>
 
 #include "core/error.hpp"
 
@@ -30,6 +31,8 @@ void set_macro(const char* name, const std::string& value) {
 }
 
 namespace {
+LogCapture* innermost = nullptr;
+
 int keep_message(rpmlogRec record, rpmlogCallbackData data) {
   if (rpmlogRecPriority(record) <= RPMLOG_WARNING) {
     std::string line = rpmlogRecMessage(record);
@@ -40,8 +43,14 @@ int keep_message(rpmlogRec record, rpmlogCallbackData data) {
 }
 }  // namespace
 
-LogCapture::LogCapture() { rpmlogSetCallback(keep_message, &lines_); }
-LogCapture::~LogCapture() { rpmlogSetCallback(nullptr, nullptr); }
+LogCapture::LogCapture() : outer_(std::exchange(innermost, this)) { rpmlogSetCallback(keep_message, &lines_); }
+LogCapture::~LogCapture() {
+  innermost = outer_;
+  if (outer_ != nullptr)
+    rpmlogSetCallback(keep_message, &outer_->lines_);
+  else
+    rpmlogSetCallback(nullptr, nullptr);
+}
 std::vector<std::string> LogCapture::take() { return std::exchange(lines_, {}); }
 
 std::string librpm_version() { return RPMVERSION; }

@@ -18,7 +18,7 @@ void start_session();
 /// Defines a macro above all files, for the rest of the process.
 void set_macro(const char* name, const std::string& value);
 
-/// While it lives, librpm's messages are kept here and not printed. One at a time.
+/// While it lives, librpm's messages are kept here and not printed. They nest: the innermost gets them.
 class LogCapture {
  public:
   LogCapture();
@@ -29,6 +29,7 @@ class LogCapture {
   std::vector<std::string> take();
 
  private:
+  LogCapture* outer_;
   std::vector<std::string> lines_;
 };
 

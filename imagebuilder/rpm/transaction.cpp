@@ -6,6 +6,7 @@
 #include <rpm/rpmps.h>
 #include <rpm/rpmts.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include "core/error.hpp"
 #include "core/fd.hpp"
 #include "core/text.hpp"
+#include "imagebuilder/rpm/fifo_partner.hpp"
 #include "imagebuilder/rpm/internal.hpp"
 #include "imagebuilder/rpm/session.hpp"
 
@@ -62,9 +64,12 @@ class Run {
     rpmtsSetFlags(ts.get(), RPMTRANS_FLAG_NOPLUGINS | RPMTRANS_FLAG_NOCONTEXTS);
     const FileHandle script_output(fdDup(output_.get()));
     rpmtsSetScriptFd(ts.get(), script_output.get());
+    std::vector<std::string> fifos;
     for (std::size_t i = 0; i < request_.package_paths.size(); ++i) {
       const auto header = read_header(request_.package_paths[i]);
       nevras_.push_back(nevra_of(header.get()));
+      for (const auto& [path, mode] : paths_of(header.get()))
+        if (S_ISFIFO(mode)) fifos.push_back(path);
       const auto key = reinterpret_cast<fnpyKey>(static_cast<std::uintptr_t>(i + 1));
       if (rpmtsAddInstallElement(ts.get(), header.get(), key, 0, nullptr) != 0)
         return {{TransactionProblem::Kind::other, "cannot install " + nevras_.back()}};
@@ -76,6 +81,7 @@ class Run {
     if (auto problems = problems_of(ts.get()); !problems.empty()) return problems;
     rpmtsClean(ts.get());
     rpmtsSetNotifyCallback(ts.get(), notify, this);
+    const FifoPartner partner(request_.root_dir, fifos);
     const int code = rpmtsRun(ts.get(), nullptr, RPMPROB_FILTER_VERIFY);
     auto problems = problems_of(ts.get());
     const auto lines = log.take();
@@ -150,7 +156,7 @@ class Run {
         self->failures_.push_back("unpacking " + package + " failed");
         break;
       case RPMCALLBACK_SCRIPT_START:
-        if (ftruncate(self->output_.get(), 0) != 0) break;
+        if (ftruncate(self->output_.get(), 0) == 0) self->events_.on_script(package, script_kind(static_cast<rpmTagVal>(amount)));
         break;
       case RPMCALLBACK_SCRIPT_ERROR: {
         std::string output;

@@ -68,7 +68,7 @@ build() {  # build LIST-WORDS... -- OPTIONS
   while [[ $1 != -- ]]; do words+=("$1"); shift; done
   shift
   printf '%s\n' "${words[@]}" >"$WORK/list"
-  "$MKSTATELESS" build "$WORK/list" --store "$WORK/store" --name test --work "$WORK/work" --cache "$WORK/cache" --agent "$AGENT" "$@"
+  timeout 120 "$MKSTATELESS" build "$WORK/list" --store "$WORK/store" --name test --work "$WORK/work" --cache "$WORK/cache" --agent "$AGENT" "$@"
 }
 signed=(-- --repo "$WORK/repo" --key "$WORK/site.asc")
 
