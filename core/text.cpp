@@ -49,13 +49,20 @@ std::size_t utf8_length(std::string_view text, std::size_t i) {
   return length;
 }
 
-std::string escape(std::string_view bytes, bool escape_percent) {
+/// U+0080 to U+009F, which some terminals take for control sequences.
+bool is_c1_control(std::string_view text, std::size_t i) {
+  return byte_at(text, i) == 0xc2 && byte_at(text, i + 1) < 0xa0;
+}
+
+/// For documents '%' is escaped too; for people the C1 controls are.
+std::string escape(std::string_view bytes, bool for_documents) {
   std::string text;
   text.reserve(bytes.size());
   for (std::size_t i = 0; i < bytes.size();) {
     const std::size_t length = utf8_length(bytes, i);
     const unsigned char c = byte_at(bytes, i);
-    if (length == 0 || c < 0x20 || c == 0x7f || (c == '%' && escape_percent)) {
+    if (length == 0 || c < 0x20 || c == 0x7f || (c == '%' && for_documents) ||
+        (!for_documents && length == 2 && is_c1_control(bytes, i))) {
       text += '%';
       text += kUpperHex[c >> 4];
       text += kUpperHex[c & 15];

@@ -44,7 +44,7 @@ std::string escape_bytes(std::string_view bytes);
 /// The way back; refuses anything that escape_bytes does not write. \throws ParseError naming `source`
 std::string unescape_bytes(std::string_view text, std::string_view source);
 
-/// For messages: control bytes and bad UTF-8 escaped as above, but '%' left alone.
+/// For messages: control bytes and bad UTF-8 escaped as above, and U+0080 to U+009F, but '%' left alone.
 std::string printable(std::string_view bytes);
 /// A JSON string with its quotes, as RFC 8785 writes it; bad UTF-8 becomes U+FFFD.
 std::string json_quote(std::string_view text);

@@ -76,6 +76,12 @@ TEST_CASE("byte strings and their one text") {
   }
 }
 
+TEST_CASE("what is shown to people cannot steer their terminal") {
+  CHECK(core::printable("100% caf\xc3\xa9") == "100% caf\xc3\xa9");
+  CHECK(core::printable("\x1b[2J\xc2\x9b"
+                        "31m\r\xc2\xa0") == "%1B[2J%C2%9B31m%0D\xc2\xa0");
+}
+
 TEST_CASE("every byte string comes back") {
   std::string all;
   for (int i = 0; i < 256; ++i) {
