@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the examples beside it: NAME/good/* must be read, NAME/bad/* must be refused with the words in the .err file beside.
+"""Writes the examples of the formats that programs share, beside it: NAME/good/* must be read, NAME/bad/* must be refused with the words in the .err file beside.
 
 It knows the documents of docs/formats only, none of the project's code, and needs `openssl` and `zstd`. Run it again after a
 change of a format, look at the difference, and commit both. With --check it writes nothing and fails when a file differs.
@@ -429,13 +429,14 @@ bad("overlay-archive", "no-checksum.tar.zst", subprocess.run(["zstd", "-q", "-c"
 
 
 def main():
+    kinds = {name.split("/")[0] for name in files}
     if sys.argv[1:] == ["--check"]:
-        there = {str(p.relative_to(HERE)): p.read_bytes() for p in HERE.rglob("*") if p.is_file() and p.parent != HERE}
+        there = {str(p.relative_to(HERE)): p.read_bytes() for kind in kinds for p in (HERE / kind).rglob("*") if p.is_file()}
         differing = sorted(name for name in there.keys() | files.keys() if there.get(name) != files.get(name))
         for name in differing:
             print("differs:", name)
         sys.exit(1 if differing else 0)
-    for kind in {name.split("/")[0] for name in files}:
+    for kind in kinds:
         shutil.rmtree(HERE / kind, ignore_errors=True)
     for name, data in files.items():
         (HERE / name).parent.mkdir(parents=True, exist_ok=True)

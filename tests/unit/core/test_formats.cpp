@@ -155,7 +155,9 @@ bool is_sidecar(const std::string& name) {
 }  // namespace
 
 TEST_CASE("every folder of examples has a parser here") {
-  std::vector<std::string> known = {"make_examples.py"};
+  // The rest are formats of one program; its own tests read them.
+  std::vector<std::string> known = {"make_examples.py", "cluster-description", "lock-file",
+                                    "overlay-tree",     "package-list",        "verity"};
   for (const Format& each : formats()) known.emplace_back(each.name);
   for (const std::string& name : core::list_directory(kExamples)) {
     CAPTURE(name);
