@@ -2,7 +2,6 @@
 /// \file
 /// What every command of statelessctl gets: where things lie, and how to print.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -14,6 +13,7 @@
 #include "core/store/object_store.hpp"
 #include "overlayd/cluster/diagnostics.hpp"
 #include "overlayd/cluster/resolve.hpp"
+#include "overlayd/ctl/command.hpp"
 
 namespace overlayd::ctl {
 
@@ -29,20 +29,16 @@ struct Context {
   core::store::ObjectStore open_store() const;
 };
 
-/// A command hangs its options and its work on `app`; `run` is called when it was chosen.
-using Registrar = void (*)(CLI::App& app, Context& context, std::function<int()>& run);
-
-void register_init(CLI::App& app, Context& context, std::function<int()>& run);
-void register_check(CLI::App& app, Context& context, std::function<int()>& run);
-void register_publish(CLI::App& app, Context& context, std::function<int()>& run);
-void register_generations(CLI::App& app, Context& context, std::function<int()>& run);
-void register_node(CLI::App& app, Context& context, std::function<int()>& run);
-void register_node_list(CLI::App& node, Context& context, std::function<int()>& run);
-void register_node_show(CLI::App& node, Context& context, std::function<int()>& run);
-void register_node_edit(CLI::App& node, Context& context, std::function<int()>& run);
-void register_pxe(CLI::App& app, Context& context, std::function<int()>& run);
-void register_status(CLI::App& app, Context& context, std::function<int()>& run);
-void register_render(CLI::App& app, Context& context, std::function<int()>& run);
+std::vector<Command> init_commands(Context& context);
+std::vector<Command> check_commands(Context& context);
+std::vector<Command> publish_commands(Context& context);
+std::vector<Command> generations_commands(Context& context);
+std::vector<Command> node_list_commands(Context& context);
+std::vector<Command> node_show_commands(Context& context);
+std::vector<Command> node_edit_commands(Context& context);
+std::vector<Command> pxe_commands(Context& context);
+std::vector<Command> status_commands(Context& context);
+std::vector<Command> render_commands(Context& context);
 
 /// Errors and warnings on standard error, or as one JSON document on standard output; then a line that counts them.
 void print_diagnostics(const Context& context, const cluster::Diagnostics& diagnostics);

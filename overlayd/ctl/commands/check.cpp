@@ -32,9 +32,8 @@ int check(const Context& context) {
 
 }  // namespace
 
-void register_check(CLI::App& app, Context& context, std::function<int()>& run) {
-  auto* command = app.add_subcommand("check", "Compile all nodes and say what is wrong; publishes nothing");
-  command->callback([&context, &run] { run = [&context] { return check(context); }; });
+std::vector<Command> check_commands(Context& context) {
+  return {{"check", "Compile all nodes and say what is wrong; publishes nothing", {}, [&context] { return check(context); }}};
 }
 
 }  // namespace overlayd::ctl

@@ -34,9 +34,9 @@ int generations(const Context& context) {
 
 }  // namespace
 
-void register_generations(CLI::App& app, Context& context, std::function<int()>& run) {
-  auto* command = app.add_subcommand("generations", "List what was published; * is in force, + was published with uncommitted changes");
-  command->callback([&context, &run] { run = [&context] { return generations(context); }; });
+std::vector<Command> generations_commands(Context& context) {
+  return {{"generations", "List what was published; * is in force, + was published with uncommitted changes", {},
+           [&context] { return generations(context); }}};
 }
 
 }  // namespace overlayd::ctl

@@ -105,14 +105,14 @@ int init(const Context& context, const Options& options) {
 
 }  // namespace
 
-void register_init(CLI::App& app, Context& context, std::function<int()>& run) {
-  auto* command = app.add_subcommand("init", "Make a cluster directory: a working example, a cluster id and keys");
+std::vector<Command> init_commands(Context& context) {
   auto options = std::make_shared<Options>();
   options->name = "example";
-  command->add_option("directory", options->directory, "a new or empty directory (default: --cluster)");
-  command->add_option("--name", options->name, "the cluster's name")->capture_default_str();
-  command->add_option("--server", options->server, "base URL under which nodes reach the store");
-  command->callback([&context, &run, options] { run = [&context, options] { return init(context, *options); }; });
+  return {{"init", "Make a cluster directory: a working example, a cluster id and keys",
+           {{"directory", "a new or empty directory (default: --cluster)", &options->directory},
+            {"--name", "the cluster's name", &options->name},
+            {"--server", "base URL under which nodes reach the store", &options->server}},
+           [&context, options] { return init(context, *options); }}};
 }
 
 }  // namespace overlayd::ctl

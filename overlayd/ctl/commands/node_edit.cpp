@@ -120,25 +120,23 @@ int replace(const Context& context, const Options& options) {
   return done(context, options.node, "its hardware is replaced");
 }
 
-void add_identity_options(CLI::App& command, Options& options) {
-  command.add_option("node", options.node, "the node")->required();
-  command.add_option("--mac", options.macs, "Ethernet address of a card; may be given several times");
-  command.add_option("--uuid", options.uuids, "SMBIOS system UUID");
-  command.add_option("--serial", options.serials, "SMBIOS system serial number");
+std::vector<CommandOption> identity_options(Options& options) {
+  return {{"node", "the node", &options.node, true},
+          {"--mac", "Ethernet address of a card; may be given several times", &options.macs},
+          {"--uuid", "SMBIOS system UUID", &options.uuids},
+          {"--serial", "SMBIOS system serial number", &options.serials}};
 }
 
 }  // namespace
 
-void register_node_edit(CLI::App& node, Context& context, std::function<int()>& run) {
+std::vector<Command> node_edit_commands(Context& context) {
   auto options = std::make_shared<Options>();
-  auto* add_command = node.add_subcommand("add", "Describe a new node in cluster.toml");
-  add_identity_options(*add_command, *options);
-  add_command->add_option("--group", options->groups, "a group; may be given several times, the last one wins");
-  add_command->add_option("--address", options->addresses, "NETWORK=ADDRESS");
-  add_command->callback([&context, &run, options] { run = [&context, options] { return add(context, *options); }; });
-  auto* replace_command = node.add_subcommand("replace", "Give a node new hardware: its identities are replaced, identities not given are taken out");
-  add_identity_options(*replace_command, *options);
-  replace_command->callback([&context, &run, options] { run = [&context, options] { return replace(context, *options); }; });
+  Command add_command{"node add", "Describe a new node in cluster.toml", identity_options(*options), [&context, options] { return add(context, *options); }};
+  add_command.options.push_back({"--group", "a group; may be given several times, the last one wins", &options->groups});
+  add_command.options.push_back({"--address", "NETWORK=ADDRESS", &options->addresses});
+  return {add_command,
+          {"node replace", "Give a node new hardware: its identities are replaced, identities not given are taken out", identity_options(*options),
+           [&context, options] { return replace(context, *options); }}};
 }
 
 }  // namespace overlayd::ctl

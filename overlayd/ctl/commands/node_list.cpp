@@ -20,11 +20,20 @@ struct Options {
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
+/// Machines that have become nodes since they asked are none any more.
+bool is_node_now(const publish::Snapshot* snapshot, const server::UnknownEvent& machine) {
+  return snapshot != nullptr && snapshot->match({machine.mac, machine.uuid, machine.serial}).kind == publish::MatchKind::node;
+}
+
 int list_unknown(const Context& context, const state::NodeState& state) {
+  const auto store = context.open_store();
+  const auto number = core::store::current_generation(store);
+  const auto snapshot = number ? publish::read_snapshot(store, *number) : nullptr;
   core::Json list = core::Json::array();
   std::vector<std::vector<std::string>> rows = {{"MAC", "UUID", "SERIAL", "PRODUCT", "ADDRESS", "LAST SEEN", "TIMES", "WHY"}};
   for (const auto& machine : state.unknown_machines()) {
     const auto& last = machine.last;
+    if (is_node_now(snapshot.get(), last) && !last.why.starts_with("it says:")) continue;
     list.push_back({{"mac", last.mac}, {"uuid", last.uuid}, {"serial", last.serial}, {"product", last.product}, {"address", last.peer},
                     {"first_seen", machine.first_seen}, {"last_seen", last.time}, {"times", machine.times}, {"why", last.why}});
     rows.push_back({or_dash(last.mac), or_dash(last.uuid), or_dash(core::printable(last.serial)), or_dash(core::printable(last.product)), or_dash(last.peer),
@@ -73,12 +82,12 @@ int list(const Context& context, const Options& options) {
 
 }  // namespace
 
-void register_node_list(CLI::App& node, Context& context, std::function<int()>& run) {
+std::vector<Command> node_list_commands(Context& context) {
   auto options = std::make_shared<Options>();
-  auto* command = node.add_subcommand("list", "One line a node: generation it runs, image, state; -v adds expected and measured state id");
-  command->add_option("nodes", options->selection, "only these, such as n[001-016]");
-  command->add_flag("--unknown", options->unknown, "machines that asked to boot and are no node");
-  command->callback([&context, &run, options] { run = [&context, options] { return list(context, *options); }; });
+  return {{"node list", "One line a node: generation it runs, image, state; -v adds expected and measured state id",
+           {{"nodes", "only these, such as n[001-016]", &options->selection},
+            {"--unknown", "machines that asked to boot and are no node", &options->unknown}},
+           [&context, options] { return list(context, *options); }}};
 }
 
 }  // namespace overlayd::ctl

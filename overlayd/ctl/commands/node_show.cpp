@@ -83,11 +83,11 @@ int show(const Context& context, const std::string& name) {
 
 }  // namespace
 
-void register_node_show(CLI::App& node, Context& context, std::function<int()>& run) {
+std::vector<Command> node_show_commands(Context& context) {
   auto name = std::make_shared<std::string>();
-  auto* command = node.add_subcommand("show", "Everything known of one node: manifest, last report, boots");
-  command->add_option("node", *name, "the node")->required();
-  command->callback([&context, &run, name] { run = [&context, name] { return show(context, *name); }; });
+  return {{"node show", "Everything known of one node: manifest, last report, boots",
+           {{"node", "the node", name.get(), true}},
+           [&context, name] { return show(context, *name); }}};
 }
 
 }  // namespace overlayd::ctl

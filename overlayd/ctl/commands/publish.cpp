@@ -72,15 +72,15 @@ int roll_back(const Context& context, const Options& options) {
 
 }  // namespace
 
-void register_publish(CLI::App& app, Context& context, std::function<int()>& run) {
+std::vector<Command> publish_commands(Context& context) {
   auto options = std::make_shared<Options>();
-  auto* publish = app.add_subcommand("publish", "Compile, check, sign and put in force a new generation");
-  publish->add_option("-m,--message", options->message, "why, for the history");
-  publish->callback([&context, &run, options] { run = [&context, options] { return publish_all(context, *options); }; });
-  auto* rollback = app.add_subcommand("rollback", "Publish the content of an older generation under a new number");
-  rollback->add_option("generation", options->generation, "which one (default: the one before the current)");
-  rollback->add_option("-m,--message", options->message, "why, for the history");
-  rollback->callback([&context, &run, options] { run = [&context, options] { return roll_back(context, *options); }; });
+  return {{"publish", "Compile, check, sign and put in force a new generation",
+           {{"-m,--message", "why, for the history", &options->message}},
+           [&context, options] { return publish_all(context, *options); }},
+          {"rollback", "Publish the content of an older generation under a new number",
+           {{"generation", "which one (default: the one before the current)", &options->generation},
+            {"-m,--message", "why, for the history", &options->message}},
+           [&context, options] { return roll_back(context, *options); }}};
 }
 
 }  // namespace overlayd::ctl

@@ -114,33 +114,27 @@ int entry(const Context& context) {
   return core::kExitDone;
 }
 
-CLI::App* add_dnsmasq(CLI::App& app, const std::string& name, Context& context, std::function<int()>& run) {
+Command dnsmasq_command(const std::string& name, Context& context) {
   auto options = std::make_shared<Options>();
-  auto* command = app.add_subcommand(name, "dnsmasq configuration: DHCP and TFTP for BIOS and UEFI, known nodes by MAC");
-  command->add_option("--interface", options->interface, "the server's card on the boot network")->required();
-  command->add_option("--network", options->network, "which [networks.NAME]; needless when there is one");
-  command->add_option("--address", options->address, "the server's address there (default: the server of cluster.toml that lies in it)");
-  command->add_option("--tftp", options->tftp, "directory of undionly.kpxe and snponly.efi")->capture_default_str();
-  command->add_option("--output", options->output, "write dnsmasq.conf and dnsmasq.hosts into this directory instead of printing");
-  command->callback([&context, &run, options] { run = [&context, options] { return dnsmasq(context, *options); }; });
-  return command;
+  return {name, "dnsmasq configuration: DHCP and TFTP for BIOS and UEFI, known nodes by MAC",
+          {{"--interface", "the server's card on the boot network", &options->interface, true},
+           {"--network", "which [networks.NAME]; needless when there is one", &options->network},
+           {"--address", "the server's address there (default: the server of cluster.toml that lies in it)", &options->address},
+           {"--tftp", "directory of undionly.kpxe and snponly.efi", &options->tftp},
+           {"--output", "write dnsmasq.conf and dnsmasq.hosts into this directory instead of printing", &options->output}},
+          [&context, options] { return dnsmasq(context, *options); }};
 }
 
 }  // namespace
 
-void register_pxe(CLI::App& app, Context& context, std::function<int()>& run) {
-  auto* pxe = app.add_subcommand("pxe", "What DHCP and boot loaders read");
-  pxe->require_subcommand(1);
-  add_dnsmasq(*pxe, "dnsmasq", context, run);
-  add_dnsmasq(app, "dhcp", context, run)->group("");  // the short name, not shown
-  for (const bool grub : {false, true}) {
-    auto options = std::make_shared<Options>();
-    auto* command = pxe->add_subcommand(grub ? "grub" : "ipxe", grub ? "GRUB configuration of a published node" : "iPXE script of a published node, as overlayd serves it");
-    command->add_option("node", options->node, "the node")->required();
-    command->callback([&context, &run, options, grub] { run = [&context, options, grub] { return script(context, *options, grub); }; });
-  }
-  auto* entry_command = pxe->add_subcommand("entry", "The first iPXE script of every machine");
-  entry_command->callback([&context, &run] { run = [&context] { return entry(context); }; });
+std::vector<Command> pxe_commands(Context& context) {
+  auto options = std::make_shared<Options>();
+  Command short_name = dnsmasq_command("dhcp", context);
+  short_name.hidden = true;
+  return {dnsmasq_command("pxe dnsmasq", context), short_name,
+          {"pxe ipxe", "iPXE script of a published node, as overlayd serves it", {{"node", "the node", &options->node, true}}, [&context, options] { return script(context, *options, false); }},
+          {"pxe grub", "GRUB configuration of a published node", {{"node", "the node", &options->node, true}}, [&context, options] { return script(context, *options, true); }},
+          {"pxe entry", "The first iPXE script of every machine", {}, [&context] { return entry(context); }}};
 }
 
 }  // namespace overlayd::ctl

@@ -127,16 +127,14 @@ int explain(const Context& context, const Options& options) {
 
 }  // namespace
 
-void register_render(CLI::App& app, Context& context, std::function<int()>& run) {
+std::vector<Command> render_commands(Context& context) {
   auto options = std::make_shared<Options>();
-  auto* render_command = app.add_subcommand("render", "Print a file of a node as it would be published");
-  render_command->add_option("node", options->node, "the node")->required();
-  render_command->add_option("path", options->what, "absolute path on the node")->required();
-  render_command->callback([&context, &run, options] { run = [&context, options] { return render(context, *options); }; });
-  auto* explain_command = app.add_subcommand("explain", "Which layer and line a file or a variable of a node comes from");
-  explain_command->add_option("node", options->node, "the node")->required();
-  explain_command->add_option("what", options->what, "absolute path, or the name of a variable")->required();
-  explain_command->callback([&context, &run, options] { run = [&context, options] { return explain(context, *options); }; });
+  return {{"render", "Print a file of a node as it would be published",
+           {{"node", "the node", &options->node, true}, {"path", "absolute path on the node", &options->what, true}},
+           [&context, options] { return render(context, *options); }},
+          {"explain", "Which layer and line a file or a variable of a node comes from",
+           {{"node", "the node", &options->node, true}, {"what", "absolute path, or the name of a variable", &options->what, true}},
+           [&context, options] { return explain(context, *options); }}};
 }
 
 }  // namespace overlayd::ctl

@@ -57,9 +57,8 @@ int status(const Context& context) {
 
 }  // namespace
 
-void register_status(CLI::App& app, Context& context, std::function<int()>& run) {
-  auto* command = app.add_subcommand("status", "The generation in force, nodes by state, and the trust level in force");
-  command->callback([&context, &run] { run = [&context] { return status(context); }; });
+std::vector<Command> status_commands(Context& context) {
+  return {{"status", "The generation in force, nodes by state, and the trust level in force", {}, [&context] { return status(context); }}};
 }
 
 }  // namespace overlayd::ctl
