@@ -26,7 +26,7 @@ void need(int result, const char* what) {
 }
 
 std::optional<mode_t> type_at(const Place& place) {
-  struct stat info{};
+  struct stat info {};
   if (fstatat(place.parent.get(), place.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) return info.st_mode & S_IFMT;
   if (errno != ENOENT) core::throw_errno("cannot look at it");
   return std::nullopt;
@@ -39,7 +39,8 @@ void set_time(const Place& place, std::uint64_t epoch) {
 
 void write_file(const Place& place, core::archive::OverlayReader& reader, const PathState& entry) {
   // Never into what is there: that would copy the image's file up first, and write through its other names.
-  const core::Fd fd(::openat(place.parent.get(), place.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  const core::Fd fd(
+      ::openat(place.parent.get(), place.name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!fd) core::throw_errno("cannot make it");
   core::Bytes buffer(1 << 17);
   std::uint64_t size = 0;
@@ -58,15 +59,18 @@ void make_directory(const Place& place, const PathState& entry) {
     return;
   }
   if (!entry.opaque) return;
-  const core::Fd directory(::openat(place.parent.get(), place.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const core::Fd directory(
+      ::openat(place.parent.get(), place.name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!directory) core::throw_errno("cannot open it");
   for (const std::string& one : names_in(place.parent, place.name)) remove_tree(directory, one);
 }
 
 void set_owner_and_mode(const Place& place, const PathState& entry) {
   // Owner first: changing it clears setuid bits and capabilities.
-  need(fchownat(place.parent.get(), place.name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW), "cannot set its owner");
-  if (entry.type != PathType::symlink) need(fchmodat(place.parent.get(), place.name.c_str(), entry.mode, 0), "cannot set its mode");
+  need(fchownat(place.parent.get(), place.name.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW),
+       "cannot set its owner");
+  if (entry.type != PathType::symlink)
+    need(fchmodat(place.parent.get(), place.name.c_str(), entry.mode, 0), "cannot set its mode");
 }
 
 void apply(core::archive::OverlayReader& reader, const PathState& entry, core::FdRef root, std::uint64_t epoch) {
@@ -78,13 +82,25 @@ void apply(core::archive::OverlayReader& reader, const PathState& entry, core::F
     const char* name = place.name.c_str();
     const int parent = place.parent.get();
     switch (entry.type) {
-      case PathType::whiteout: return;
-      case PathType::file: write_file(place, reader, entry); break;
-      case PathType::symlink: need(symlinkat(entry.target.c_str(), parent, name), "cannot make the link"); break;
-      case PathType::char_device: need(mknodat(parent, name, S_IFCHR | 0600, makedev(entry.major, entry.minor)), "cannot make the device"); break;
-      case PathType::block_device: need(mknodat(parent, name, S_IFBLK | 0600, makedev(entry.major, entry.minor)), "cannot make the device"); break;
-      case PathType::fifo: need(mkfifoat(parent, name, 0600), "cannot make the fifo"); break;
-      default: throw core::Error(core::ErrorKind::internal, "entry", "of a type that archives cannot have");
+      case PathType::whiteout:
+        return;
+      case PathType::file:
+        write_file(place, reader, entry);
+        break;
+      case PathType::symlink:
+        need(symlinkat(entry.target.c_str(), parent, name), "cannot make the link");
+        break;
+      case PathType::char_device:
+        need(mknodat(parent, name, S_IFCHR | 0600, makedev(entry.major, entry.minor)), "cannot make the device");
+        break;
+      case PathType::block_device:
+        need(mknodat(parent, name, S_IFBLK | 0600, makedev(entry.major, entry.minor)), "cannot make the device");
+        break;
+      case PathType::fifo:
+        need(mkfifoat(parent, name, 0600), "cannot make the fifo");
+        break;
+      default:
+        throw core::Error(core::ErrorKind::internal, "entry", "of a type that archives cannot have");
     }
   }
   set_owner_and_mode(place, entry);
@@ -94,7 +110,8 @@ void apply(core::archive::OverlayReader& reader, const PathState& entry, core::F
 
 }  // namespace
 
-std::vector<PathState> apply_overlay(core::FdRef archive, const std::string& source, core::FdRef root, std::uint64_t epoch) {
+std::vector<PathState> apply_overlay(core::FdRef archive, const std::string& source, core::FdRef root,
+                                     std::uint64_t epoch) {
   std::vector<PathState> entries;
   try {
     entries = core::archive::list_overlay(archive, source);
@@ -120,7 +137,8 @@ std::vector<PathState> apply_overlay(core::FdRef archive, const std::string& sou
     current = "/";
     need(utimensat(root.get(), ".", both, 0), "cannot set its time");
   } catch (const core::Error& error) {
-    throw Failure(code::kApply, "cannot put " + core::printable(current) + " of " + source + " in place: " + error.what());
+    throw Failure(code::kApply,
+                  "cannot put " + core::printable(current) + " of " + source + " in place: " + error.what());
   }
   return entries;
 }

@@ -16,6 +16,7 @@ namespace initramfs {
 /// Modification times of everything touched, parents included, become `epoch` seconds.
 /// \returns its entries
 /// \throws Failure STL-OVERLAY: the archive breaks a rule; STL-APPLY: an entry could not be put in place
-std::vector<core::format::PathState> apply_overlay(core::FdRef archive, const std::string& source, core::FdRef root, std::uint64_t epoch);
+std::vector<core::format::PathState> apply_overlay(core::FdRef archive, const std::string& source, core::FdRef root,
+                                                   std::uint64_t epoch);
 
 }  // namespace initramfs

@@ -41,7 +41,9 @@ std::variant<Place, std::size_t> walk(core::FdRef root, std::string_view path) {
 
 }  // namespace
 
-std::string Place::proc_path() const { return "/proc/self/fd/" + std::to_string(parent.get()) + "/" + name; }
+std::string Place::proc_path() const {
+  return "/proc/self/fd/" + std::to_string(parent.get()) + "/" + name;
+}
 
 std::optional<Place> find_place(core::FdRef root, std::string_view path) {
   auto found = walk(root, path);
@@ -53,10 +55,12 @@ Place need_place(core::FdRef root, std::string_view path) {
   auto found = walk(root, path);
   if (auto* place = std::get_if<Place>(&found)) return std::move(*place);
   const std::string part(path.substr(0, std::get<std::size_t>(found)));
-  struct stat info{};
+  struct stat info {};
   const char* what = "does not exist";
-  if (fstatat(root.get(), part.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) what = S_ISLNK(info.st_mode) ? "is a symbolic link" : "is no directory";
-  throw core::Error(core::ErrorKind::refused, "cannot go to " + core::printable(path), core::printable(part) + " " + what);
+  if (fstatat(root.get(), part.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0)
+    what = S_ISLNK(info.st_mode) ? "is a symbolic link" : "is no directory";
+  throw core::Error(core::ErrorKind::refused, "cannot go to " + core::printable(path),
+                    core::printable(part) + " " + what);
 }
 
 void remove_tree(core::FdRef parent, const std::string& name) {
@@ -67,7 +71,8 @@ void remove_tree(core::FdRef parent, const std::string& name) {
     if (!directory) core::throw_errno("cannot remove " + core::printable(name));
     for (const std::string& one : core::list_directory(directory, name)) remove_tree(directory, one);
   }
-  if (unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) != 0) core::throw_errno("cannot remove " + core::printable(name));
+  if (unlinkat(parent.get(), name.c_str(), AT_REMOVEDIR) != 0)
+    core::throw_errno("cannot remove " + core::printable(name));
 }
 
 std::vector<std::string> names_in(core::FdRef parent, const std::string& name) {

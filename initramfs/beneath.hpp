@@ -17,7 +17,7 @@ namespace initramfs {
 
 /// The directory that holds a path, and the path's last component.
 struct Place {
-  core::Fd parent;   ///< O_PATH
+  core::Fd parent;  ///< O_PATH
   std::string name;
   /// For the calls that take no descriptor: never followed when used with an l-call.
   std::string proc_path() const;

@@ -16,7 +16,7 @@ constexpr std::uint64_t kEnvelopeLimit = 256 * 1024;
 constexpr std::uint64_t kShardLimit = 16 << 20;
 constexpr std::uint64_t kManifestLimit = 1 << 20;
 constexpr std::size_t kLogLines = 100;
-constexpr int kReportRounds = 3;
+constexpr int kReportRounds = 2;
 
 std::string generation_target(std::uint64_t number) {
   std::string digits = std::to_string(number);
@@ -27,15 +27,24 @@ std::string generation_target(std::uint64_t number) {
 /// What a parser or the system throws, in the code of the stage it came from.
 std::string_view code_for(Stage stage) {
   switch (stage) {
-    case Stage::parameters: return code::kParameters;
-    case Stage::drivers: return code::kModules;
-    case Stage::network: return code::kNoAddress;
-    case Stage::root: return code::kServer;
-    case Stage::image: return code::kImage;
-    case Stage::mount: return code::kMount;
-    case Stage::overlay: return code::kApply;
-    case Stage::measure: return code::kState;
-    default: return code::kInternal;
+    case Stage::parameters:
+      return code::kParameters;
+    case Stage::drivers:
+      return code::kModules;
+    case Stage::network:
+      return code::kNoAddress;
+    case Stage::root:
+      return code::kServer;
+    case Stage::image:
+      return code::kImage;
+    case Stage::mount:
+      return code::kMount;
+    case Stage::overlay:
+      return code::kApply;
+    case Stage::measure:
+      return code::kState;
+    default:
+      return code::kInternal;
   }
 }
 
@@ -44,7 +53,8 @@ std::string_view code_for(Stage stage) {
 Plan::Final Boot::run() {
   for (Step step = plan_.first(); step.kind == Step::Kind::run;) {
     if (step.pause_seconds > 0) {
-      system_.say("trying again from stage " + std::string(name_of(step.stage)) + " in " + core::human_duration(step.pause_seconds));
+      system_.say("trying again from stage " + std::string(name_of(step.stage)) + " in " +
+                  core::human_duration(step.pause_seconds));
       system_.sleep(step.pause_seconds);
     }
     const double start = system_.now();
@@ -54,7 +64,8 @@ Plan::Final Boot::run() {
     } catch (const Failure& caught) {
       failure = caught;
     } catch (const core::Error& error) {
-      failure = Failure(code_for(step.stage), error.what(), error.kind() == core::ErrorKind::network ? Cure::transient : Cure::refused);
+      failure = Failure(code_for(step.stage), error.what(),
+                        error.kind() == core::ErrorKind::network ? Cure::transient : Cure::refused);
     } catch (const std::exception& error) {
       failure = Failure(code::kInternal, error.what());
     }
@@ -86,19 +97,45 @@ Plan::Final Boot::run() {
 
 void Boot::run_stage(Stage stage) {
   switch (stage) {
-    case Stage::filesystems: system_.mount_kernel_filesystems(); break;
-    case Stage::parameters: parameters(); break;
-    case Stage::drivers: system_.load_drivers(); break;
-    case Stage::network: network(); break;
-    case Stage::root: root(); break;
-    case Stage::manifest: manifest(); break;
-    case Stage::freshness: freshness(); break;
-    case Stage::image: system_.fetch_image(manifest_->root); break;
-    case Stage::mount: system_.mount_root(manifest_->root); break;
-    case Stage::overlay: overlay(); break;
-    case Stage::measure: measure(); break;
-    case Stage::report: report(); break;
-    case Stage::switch_root: system_.switch_root(); break;
+    case Stage::filesystems:
+      system_.mount_kernel_filesystems();
+      break;
+    case Stage::parameters:
+      parameters();
+      break;
+    case Stage::drivers:
+      system_.load_drivers();
+      break;
+    case Stage::network:
+      network();
+      break;
+    case Stage::root:
+      root();
+      break;
+    case Stage::manifest:
+      manifest();
+      break;
+    case Stage::freshness:
+      freshness();
+      break;
+    case Stage::image:
+      system_.fetch_image(manifest_->root);
+      break;
+    case Stage::mount:
+      system_.mount_root(manifest_->root);
+      break;
+    case Stage::overlay:
+      overlay();
+      break;
+    case Stage::measure:
+      measure();
+      break;
+    case Stage::report:
+      report();
+      break;
+    case Stage::switch_root:
+      system_.switch_root();
+      break;
   }
 }
 
@@ -113,29 +150,39 @@ void Boot::parameters() {
 void Boot::network() {
   network_ = system_.bring_up_network(*params_);
   machine_ = system_.machine();
-  system_.say(std::string(kBootInterface) + " (" + network_->mac + ") has address " + network_->address + " by " + network_->how);
+  system_.say(std::string(kBootInterface) + " (" + network_->mac + ") has address " + network_->address + " by " +
+              network_->how);
 }
 
 void Boot::root() {
   system_.source().set_servers(params_->servers);
-  const std::string envelope = system_.source().file(generation_target(params_->generation), kEnvelopeLimit, "the generation root",
-                                                     [&](const std::string& body) -> std::optional<Failure> {
-                                                       try {
-                                                         generation_ = check_root(body, *keys_, *params_);
-                                                         return std::nullopt;
-                                                       } catch (const Failure& failure) {
-                                                         return failure;
-                                                       }
-                                                     });
+  const std::string envelope =
+      system_.source().file(generation_target(params_->generation), kEnvelopeLimit, "the generation root",
+                            [&](const std::string& body) -> std::optional<Failure> {
+                              try {
+                                generation_ = check_root(body, *keys_, *params_);
+                                return std::nullopt;
+                              } catch (const Failure& failure) {
+                                return failure;
+                              }
+                            });
   // From here on the signed list helps too; the boot script's servers stay first, they are the near ones.
   std::vector<std::string> servers = params_->servers;
-  servers.insert(servers.end(), generation_->servers.begin(), generation_->servers.end());
+  for (const std::string& server : generation_->servers) {
+    try {
+      parse_base_url(server);
+      servers.push_back(server);
+    } catch (const core::Error& error) {
+      system_.say(std::string(error.what()) + "; going on without it");
+    }
+  }
   system_.source().set_servers(servers);
 }
 
 void Boot::manifest() {
   const core::Sha256 shard_digest = generation_->shards[core::format::shard_of(params_->node)];
-  const std::string shard = system_.source().object(shard_digest, std::nullopt, kShardLimit, code::kShard, "the node's shard");
+  const std::string shard =
+      system_.source().object(shard_digest, std::nullopt, kShardLimit, code::kShard, "the node's shard");
   const auto ref = check_shard(shard, *params_);
   manifest_bytes_ = system_.source().object(ref.digest, ref.size, kManifestLimit, code::kManifest, "the node manifest");
   manifest_digest_ = ref.digest;
@@ -143,7 +190,8 @@ void Boot::manifest() {
   check_machine(*manifest_, machine_);
   check_command_line(*manifest_, *params_);
   check_kernel(*manifest_, system_.kernel_build_id());
-  system_.say("image " + manifest_->image_name + " " + manifest_->image_id.hex().substr(0, 12) + ", " + core::human_size(manifest_->root.image.size));
+  system_.say("image " + manifest_->image_name + " " + manifest_->image_id.hex().substr(0, 12) + ", " +
+              core::human_size(manifest_->root.image.size));
 }
 
 void Boot::freshness() {
@@ -176,14 +224,15 @@ void Boot::measure() {
   // Left on the node so that a difference can be looked into; written before the verdict for that reason.
   system_.write_run_file("state-document.json", core::format::print(document));
   if (measured_ != manifest_->state_id.text())
-    throw Failure(code::kState, "the node's state is " + measured_ + ", the manifest says " + manifest_->state_id.text());
+    throw Failure(code::kState,
+                  "the node's state is " + measured_ + ", the manifest says " + manifest_->state_id.text());
   system_.say("state " + measured_ + " as expected");
 }
 
 void Boot::report() {
   system_.need_init();  // nothing may follow a report of a good boot that could still end it
   const auto boot_report = make_report("boot");
-  if (!system_.source().post("v1/report", core::format::print(boot_report), "application/json", 1))
+  if (!system_.source().post("v1/report", core::format::print(boot_report), "application/json", kReportRounds))
     system_.say("no server took the report; going on");
   system_.leave_network_alone(*network_);
   system_.write_run_file("manifest.json", manifest_bytes_);
@@ -211,8 +260,8 @@ void Boot::failed(Stage stage, const Failure& failure) {
   }
   system_.silence_kernel();
   const bool halt = manifest_ && manifest_->failure_policy == "halt";
-  system_.say("this node does not boot (stage " + std::string(name_of(stage)) + "); the server " + (told ? "was told" : "could not be told") +
-              "; " + (halt ? "it stays as it is" : "it will restart"));
+  system_.say("this node does not boot (stage " + std::string(name_of(stage)) + "); the server " +
+              (told ? "was told" : "could not be told") + "; " + (halt ? "it stays as it is" : "it will restart"));
   system_.say(std::string(failure.code()) + ": " + sentence);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// One boot from first to last: runs the stages that Plan asks for on a System, keeps their record, and tells people and
-/// the server how it went.
+/// One boot from first to last: runs the stages that Plan asks for on a System, keeps their record, and tells people
+/// and the server how it went.
 #pragma once
 #include <map>
 #include <optional>

@@ -25,15 +25,16 @@ core::format::BootParams check_parameters(std::string_view command_line);
 core::format::SiteKeys check_keys(const std::optional<std::string>& text, const core::format::BootParams& params);
 
 /// Signature first, then the digest named by the boot words, then the content.
-core::format::Generation check_root(std::string_view envelope, const core::format::SiteKeys& keys, const core::format::BootParams& params);
+core::format::Generation check_root(std::string_view envelope, const core::format::SiteKeys& keys,
+                                    const core::format::BootParams& params);
 
 /// The node's manifest reference. The shard's digest has been checked by who fetched it.
 core::format::ObjectRef check_shard(std::string_view bytes, const core::format::BootParams& params);
 
-/// The manifest (digest checked by who fetched it) is for this cluster, node and architecture, and asks for nothing that
-/// this agent does not do.
-core::format::NodeManifest check_manifest(std::string_view bytes, const core::format::SiteKeys& keys, const core::format::BootParams& params,
-                                          std::string_view arch);
+/// The manifest (digest checked by who fetched it) is for this cluster, node and architecture, and asks for nothing
+/// that this agent does not do.
+core::format::NodeManifest check_manifest(std::string_view bytes, const core::format::SiteKeys& keys,
+                                          const core::format::BootParams& params, std::string_view arch);
 
 void check_machine(const core::format::NodeManifest& manifest, const Machine& machine);
 void check_command_line(const core::format::NodeManifest& manifest, const core::format::BootParams& params);
@@ -44,11 +45,13 @@ struct FreshnessResult {
   std::uint64_t time = 0;  ///< the server's clock, 0 if not fresh
 };
 /// `answer` is nothing when no server gave one.
-FreshnessResult check_freshness(const std::optional<std::string>& answer, const std::string& nonce, const core::format::SiteKeys& keys,
-                                const core::format::Generation& generation, const core::format::BootParams& params,
-                                const core::format::NodeManifest& manifest, const core::Sha256& manifest_digest);
+FreshnessResult check_freshness(const std::optional<std::string>& answer, const std::string& nonce,
+                                const core::format::SiteKeys& keys, const core::format::Generation& generation,
+                                const core::format::BootParams& params, const core::format::NodeManifest& manifest,
+                                const core::Sha256& manifest_digest);
 
 /// The highest of what is known to be past: a clock that is behind it is set forward, none is ever set back.
-std::uint64_t clock_floor(const core::format::NodeManifest& manifest, const core::format::Generation& generation, const FreshnessResult& freshness);
+std::uint64_t clock_floor(const core::format::NodeManifest& manifest, const core::format::Generation& generation,
+                          const FreshnessResult& freshness);
 
 }  // namespace initramfs

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Lines for people: to every active console (/sys/class/tty/console/active), serial and screen alike, and to the kernel
-/// log. The kernel itself would print to the last console only for /dev/console.
+/// Lines for people: to every active console (/sys/class/tty/console/active), serial and screen alike, and to the
+/// kernel log. The kernel itself would print to the last console only for /dev/console.
 ///
 /// A console that does not take bytes (a serial line without a reader, flow control on) is given one second and is then
 /// left alone for good: no console may hang a boot.

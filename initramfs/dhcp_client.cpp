@@ -26,7 +26,8 @@ double now() {
 
 std::uint32_t random_word() {
   std::uint32_t word = 0;
-  // Not blocking: early in a boot there may be no entropy yet, and a transaction number needs to be different, not secret.
+  // Not blocking: early in a boot there may be no entropy yet, and a transaction number needs to be different, not
+  // secret.
   if (getrandom(&word, sizeof word, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof word)) {
     timespec t{};
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -87,7 +88,8 @@ std::optional<std::pair<std::size_t, DhcpMessage>> receive(const std::vector<Por
       std::array<std::byte, 4096> packet;
       const ssize_t n = recv(ports[i].socket.get(), packet.data(), packet.size(), 0);
       if (n <= 0) continue;
-      if (auto message = read_dhcp_packet(core::ByteView(packet).first(static_cast<std::size_t>(n)), ports[i].transaction, ports[i].interface.mac))
+      if (auto message = read_dhcp_packet(core::ByteView(packet).first(static_cast<std::size_t>(n)),
+                                          ports[i].transaction, ports[i].interface.mac))
         return std::pair(i, std::move(*message));
     }
   }
@@ -104,7 +106,8 @@ std::optional<Lease> get_lease(const std::vector<Interface>& interfaces, const s
   double wait = 1;
   for (int round = 0; now() - start < seconds; ++round) {
     const auto elapsed = static_cast<std::uint16_t>(now() - start);
-    for (const Port& port : ports) send_query(port, {.type = DhcpType::discover, .seconds = elapsed, .machine_id = machine_id});
+    for (const Port& port : ports)
+      send_query(port, {.type = DhcpType::discover, .seconds = elapsed, .machine_id = machine_id});
     const double jitter = 0.75 + 0.5 * (random_word() % 1000) / 1000.0;
     double deadline = std::min(now() + wait * jitter, start + seconds);
     std::optional<std::pair<std::size_t, DhcpMessage>> offer;
@@ -117,13 +120,17 @@ std::optional<Lease> get_lease(const std::vector<Interface>& interfaces, const s
     if (offer) {
       const Port& port = ports[offer->first];
       for (int attempt = 0; attempt < 3; ++attempt) {
-        send_query(port, {.type = DhcpType::request, .seconds = elapsed, .requested = offer->second.address,
-                          .server = offer->second.server, .machine_id = machine_id});
+        send_query(port, {.type = DhcpType::request,
+                          .seconds = elapsed,
+                          .requested = offer->second.address,
+                          .server = offer->second.server,
+                          .machine_id = machine_id});
         deadline = now() + 2 * (attempt + 1);
         bool refused = false;
         while (auto reply = receive(ports, deadline)) {
           if (reply->first != offer->first) continue;
-          if (reply->second.type == DhcpType::ack && reply->second.address != 0) return Lease{port.interface, std::move(reply->second)};
+          if (reply->second.type == DhcpType::ack && reply->second.address != 0)
+            return Lease{port.interface, std::move(reply->second)};
           if (reply->second.type == DhcpType::nak) {
             refused = true;
             break;

@@ -5,8 +5,6 @@
 
 #include "core/digest.hpp"
 
-#include <algorithm>
-
 namespace initramfs {
 namespace {
 
@@ -17,14 +15,28 @@ constexpr std::uint32_t kCookie = 0x63825363;
 constexpr std::size_t kLeastMessage = 300;  // RFC 1542: relays may drop shorter ones
 
 enum Option : std::uint8_t {
-  kNetmask = 1, kRouters = 3, kDns = 6, kHostname = 12, kDomain = 15, kMtu = 26, kRequested = 50, kLease = 51,
-  kOverload = 52, kType = 53, kServer = 54, kParameters = 55, kMaximum = 57, kVendorClass = 60, kClientId = 61,
-  kMachineId = 97, kClasslessRoutes = 121, kEnd = 255,
+  kNetmask = 1,
+  kRouters = 3,
+  kDns = 6,
+  kHostname = 12,
+  kDomain = 15,
+  kMtu = 26,
+  kRequested = 50,
+  kLease = 51,
+  kOverload = 52,
+  kType = 53,
+  kServer = 54,
+  kParameters = 55,
+  kMaximum = 57,
+  kVendorClass = 60,
+  kClientId = 61,
+  kMachineId = 97,
+  kClasslessRoutes = 121,
+  kEnd = 255,
 };
 
 std::uint32_t sum_of(core::ByteView data, std::uint32_t sum) {
-  for (std::size_t i = 0; i < data.size(); ++i)
-    sum += std::to_integer<std::uint32_t>(data[i]) << (i % 2 == 0 ? 8 : 0);
+  for (std::size_t i = 0; i < data.size(); ++i) sum += std::to_integer<std::uint32_t>(data[i]) << (i % 2 == 0 ? 8 : 0);
   return sum;
 }
 
@@ -80,7 +92,8 @@ std::string name_text(core::ByteView value) {
   std::string text(core::as_text(value));
   while (!text.empty() && text.back() == '\0') text.pop_back();
   const bool plain = std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
   });
   return plain ? text : std::string();
 }
@@ -109,16 +122,36 @@ struct Options {
   void take(std::uint8_t code, core::ByteView value) {
     const bool word = value.size() == 4;
     switch (code) {
-      case kNetmask: if (word) message.netmask = be(value, 0, 4); break;
-      case kRouters: message.routers = addresses(value); break;
-      case kDns: message.dns = addresses(value); break;
-      case kHostname: message.hostname = name_text(value); break;
-      case kDomain: message.domain = name_text(value); break;
-      case kMtu: if (value.size() == 2) message.mtu = static_cast<std::uint16_t>(be(value, 0, 2)); break;
-      case kLease: if (word) message.lease_seconds = be(value, 0, 4); break;
-      case kOverload: if (value.size() == 1) overload = std::to_integer<int>(value[0]); break;
-      case kServer: if (word) message.server = be(value, 0, 4); break;
-      case kClasslessRoutes: routes.insert(routes.end(), value.begin(), value.end()); break;
+      case kNetmask:
+        if (word) message.netmask = be(value, 0, 4);
+        break;
+      case kRouters:
+        message.routers = addresses(value);
+        break;
+      case kDns:
+        message.dns = addresses(value);
+        break;
+      case kHostname:
+        message.hostname = name_text(value);
+        break;
+      case kDomain:
+        message.domain = name_text(value);
+        break;
+      case kMtu:
+        if (value.size() == 2) message.mtu = static_cast<std::uint16_t>(be(value, 0, 2));
+        break;
+      case kLease:
+        if (word) message.lease_seconds = be(value, 0, 4);
+        break;
+      case kOverload:
+        if (value.size() == 1) overload = std::to_integer<int>(value[0]);
+        break;
+      case kServer:
+        if (word) message.server = be(value, 0, 4);
+        break;
+      case kClasslessRoutes:
+        routes.insert(routes.end(), value.begin(), value.end());
+        break;
       case kType:
         if (value.size() == 1) {
           const auto number = std::to_integer<std::uint8_t>(value[0]);
@@ -128,7 +161,8 @@ struct Options {
           }
         }
         break;
-      default: break;
+      default:
+        break;
     }
   }
 };
@@ -148,7 +182,12 @@ std::string print_mac(const Mac& mac) {
 std::optional<Mac> parse_mac(std::string_view text) {
   if (text.size() != 17) return std::nullopt;
   Mac mac{};
-  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; };
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
   for (std::size_t i = 0; i < 6; ++i) {
     const int high = digit(text[3 * i]), low = digit(text[3 * i + 1]);
     if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':' && text[3 * i + 2] != '-')) return std::nullopt;
@@ -188,7 +227,8 @@ core::Bytes make_dhcp_packet(const DhcpQuery& query) {
   message.be16(1500);
   if (query.requested != 0) option_be32(message, kRequested, query.requested);
   if (query.server != 0) option_be32(message, kServer, query.server);
-  static constexpr std::uint8_t kWanted[] = {kNetmask, kRouters, kDns, kHostname, kDomain, kMtu, kLease, kServer, kClasslessRoutes};
+  static constexpr std::uint8_t kWanted[] = {kNetmask, kRouters, kDns,    kHostname,       kDomain,
+                                             kMtu,     kLease,   kServer, kClasslessRoutes};
   option(message, kParameters, std::as_bytes(std::span(kWanted)));
   message.u8(kEnd);
   if (message.size() < kLeastMessage) message.zeros(kLeastMessage - message.size());
@@ -209,7 +249,7 @@ core::Bytes make_dhcp_packet(const DhcpQuery& query) {
     core::ByteWriter ip;
     ip.be16(0x4510);  // version 4, five words, low delay
     ip.be16(static_cast<std::uint16_t>(kIpHeader + udp_length));
-    ip.be32(0);       // never a fragment
+    ip.be32(0);  // never a fragment
     ip.u8(64);
     ip.u8(17);
     ip.be16(checksum);
@@ -238,7 +278,8 @@ std::optional<DhcpMessage> read_dhcp_packet(core::ByteView packet, std::uint32_t
   packet = packet.subspan(header, total - header);
   // The UDP checksum is not looked at: a local server's packets come with it still to be filled in by the card.
   const std::size_t udp_length = be(packet, 4, 2);
-  if (be(packet, 0, 2) != 67 || be(packet, 2, 2) != 68 || udp_length > packet.size() || udp_length < kUdpHeader + kFixedPart + 4)
+  if (be(packet, 0, 2) != 67 || be(packet, 2, 2) != 68 || udp_length > packet.size() ||
+      udp_length < kUdpHeader + kFixedPart + 4)
     return std::nullopt;
   const core::ByteView message = packet.subspan(kUdpHeader, udp_length - kUdpHeader);
   if (be(message, 0, 1) != 2 || be(message, 1, 1) != 1 || be(message, 2, 1) != 6 || be(message, 4, 4) != transaction ||

@@ -37,9 +37,9 @@ struct DhcpMessage {
   DhcpType type = DhcpType::discover;
   std::uint32_t transaction = 0;
   Mac mac{};
-  Ipv4 address = 0;        ///< yiaddr: what the server gives
-  Ipv4 server = 0;         ///< option 54
-  Ipv4 netmask = 0;        ///< option 1
+  Ipv4 address = 0;  ///< yiaddr: what the server gives
+  Ipv4 server = 0;   ///< option 54
+  Ipv4 netmask = 0;  ///< option 1
   std::vector<Ipv4> routers, dns;
   std::vector<Route> routes;  ///< option 121; when present, routers are to be ignored
   std::string hostname, domain;
@@ -54,13 +54,13 @@ struct DhcpQuery {
   std::uint32_t transaction = 0;
   Mac mac{};
   std::uint16_t seconds = 0;
-  Ipv4 requested = 0, server = 0;  ///< REQUEST only
+  Ipv4 requested = 0, server = 0;             ///< REQUEST only
   std::array<std::uint8_t, 16> machine_id{};  ///< SMBIOS UUID for option 97, all zero: none
 };
 core::Bytes make_dhcp_packet(const DhcpQuery& query);
 
-/// The DHCP reply in an IPv4 packet that came in on a link: header, checksum, ports, cookie and options are checked, and it
-/// must answer `transaction` and `mac`. \returns nothing for any other packet.
+/// The DHCP reply in an IPv4 packet that came in on a link: header, checksum, ports, cookie and options are checked,
+/// and it must answer `transaction` and `mac`. \returns nothing for any other packet.
 std::optional<DhcpMessage> read_dhcp_packet(core::ByteView packet, std::uint32_t transaction, const Mac& mac);
 
 }  // namespace initramfs

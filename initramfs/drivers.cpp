@@ -60,7 +60,8 @@ std::vector<std::string> device_aliases(const std::string& sys) {
 Drivers::Drivers(std::string directory, std::function<void(const std::string&)> note)
     : directory_(std::move(directory)),
       note_(std::move(note)),
-      index_(index_text(directory_ + "/modules.dep"), index_text(directory_ + "/modules.alias"), index_text(directory_ + "/modules.softdep")) {}
+      index_(index_text(directory_ + "/modules.dep"), index_text(directory_ + "/modules.alias"),
+             index_text(directory_ + "/modules.softdep")) {}
 
 void Drivers::insert(const std::string& name) {
   {

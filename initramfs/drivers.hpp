@@ -17,8 +17,8 @@ namespace initramfs {
 
 class Drivers {
  public:
-  /// Reads the indexes below `directory` (/lib/modules/RELEASE). A missing folder means a kernel with everything built in.
-  /// \throws core::Error when an index is damaged
+  /// Reads the indexes below `directory` (/lib/modules/RELEASE). A missing folder means a kernel with everything built
+  /// in. \throws core::Error when an index is damaged
   Drivers(std::string directory, std::function<void(const std::string&)> note);
 
   /// Loads by name or alias, with everything before and after. Thread-safe; a module being loaded by another thread is

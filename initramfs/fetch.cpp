@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -159,7 +160,8 @@ void Fetcher::retry(std::string_view what, const std::function<void(std::size_t,
   int refused_rounds = 0;
   int wrong = 0;
   const int wrong_limit = std::max(patience_.wrong, static_cast<int>(servers_.size()));
-  std::string last_words;
+  std::string last_words, noted_words;
+  unsigned same_words = 0;
   for (;;) {
     std::size_t refusals = 0;
     const std::size_t first = preferred_;
@@ -183,7 +185,10 @@ void Fetcher::retry(std::string_view what, const std::function<void(std::size_t,
         last_words = error.what();
       }
       ++count_.retries;
-      world_.note(std::string(what) + ": " + last_words + "; trying again");
+      // The same words again and again are said at the 1st, 2nd, 4th, 8th ... time.
+      same_words = last_words == noted_words ? same_words + 1 : 1;
+      if (std::has_single_bit(same_words)) world_.note(std::string(what) + ": " + last_words + "; trying again");
+      noted_words = last_words;
       if (attempt.progressed) {
         last_progress = world_.now();
         delay = patience_.first_delay;
@@ -211,19 +216,21 @@ std::string Fetcher::file(const std::string& target, std::uint64_t limit, std::s
   return out;
 }
 
-std::string Fetcher::object(const core::Sha256& digest, std::optional<std::uint64_t> size, std::uint64_t limit, std::string_view wrong_code,
-                            std::string_view what) {
+std::string Fetcher::object(const core::Sha256& digest, std::optional<std::uint64_t> size, std::uint64_t limit,
+                            std::string_view wrong_code, std::string_view what) {
   if (size.value_or(0) > limit)
     throw Failure(wrong_code, std::string(what) + " would be " + core::human_size(*size) + ", more than allowed");
-  return file(object_target(digest), size.value_or(limit), what, [&](const std::string& body) -> std::optional<Failure> {
-    const core::Sha256 got = core::sha256(body);
-    if (got == digest && body.size() == size.value_or(body.size())) return std::nullopt;
-    return Failure(wrong_code, std::string(what) + " is not what its digest says: expected " + digest.text() + ", got " + got.text());
-  });
+  return file(object_target(digest), size.value_or(limit), what,
+              [&](const std::string& body) -> std::optional<Failure> {
+                const core::Sha256 got = core::sha256(body);
+                if (got == digest && body.size() == size.value_or(body.size())) return std::nullopt;
+                return Failure(wrong_code, std::string(what) + " is not what its digest says: expected " +
+                                               digest.text() + ", got " + got.text());
+              });
 }
 
-void Fetcher::object_to(const core::format::ObjectRef& ref, core::FdRef to, std::string_view wrong_code, std::string_view what,
-                        const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+void Fetcher::object_to(const core::format::ObjectRef& ref, core::FdRef to, std::string_view wrong_code,
+                        std::string_view what, const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   std::unique_ptr<Writer> writer;
   std::uint64_t done = 0;
   std::set<std::size_t> givers;  // whose bytes are in the file
@@ -240,13 +247,16 @@ void Fetcher::object_to(const core::format::ObjectRef& ref, core::FdRef to, std:
       HttpConnection& http = connection(index);
       const HttpHead head = http.begin(request);
       std::uint64_t skip = 0;
-      if (head.status == 200) skip = done;  // the server does not do ranges: read past what we have
-      else if (head.status != 206) throw NotThere{answer_text(head.status, http.complaint())};
+      if (head.status == 200)
+        skip = done;  // the server does not do ranges: read past what we have
+      else if (head.status != 206)
+        throw NotThere{answer_text(head.status, http.complaint())};
       else if (done == 0 || head.range_first != done || (head.range_total && head.range_total != ref.size))
         throw NotThere{"answered with a range that was not asked for"};
       const std::uint64_t expected = ref.size - done + skip;
       if (head.length && *head.length != expected)
-        throw WrongBytes{Failure(wrong_code, std::string(what) + " has the wrong length: " + std::to_string(*head.length) +
+        throw WrongBytes{Failure(wrong_code, std::string(what) +
+                                                 " has the wrong length: " + std::to_string(*head.length) +
                                                  " bytes are offered, " + std::to_string(expected) + " were due")};
       while (done < ref.size || skip > 0) {
         core::Bytes buffer = writer->take_buffer();
@@ -260,7 +270,8 @@ void Fetcher::object_to(const core::format::ObjectRef& ref, core::FdRef to, std:
         }
         if (n == 0) {
           writer->give_back(std::move(buffer));
-          throw core::Error(core::ErrorKind::network, "server " + servers_[index].text, "ended " + std::string(what) + " too early");
+          throw core::Error(core::ErrorKind::network, "server " + servers_[index].text,
+                            "ended " + std::string(what) + " too early");
         }
         attempt.progressed = true;
         count_.bytes += n;
@@ -282,8 +293,8 @@ void Fetcher::object_to(const core::format::ObjectRef& ref, core::FdRef to, std:
       throw core::Error(core::ErrorKind::network, std::string(what), "bytes of several servers do not fit together");
     }
     if (digest != ref.digest)
-      throw WrongBytes{Failure(wrong_code, std::string(what) + " is not what its digest says: expected " + ref.digest.text() +
-                                               ", got " + digest.text())};
+      throw WrongBytes{Failure(wrong_code, std::string(what) + " is not what its digest says: expected " +
+                                               ref.digest.text() + ", got " + digest.text())};
   });
 }
 
@@ -307,11 +318,14 @@ std::optional<std::string> Fetcher::ask(const std::string& target, std::uint64_t
 
 bool Fetcher::post(const std::string& target, const std::string& body, const std::string& content_type, int rounds) {
   for (int round = 0; round < rounds; ++round) {
-    if (round > 0) world_.sleep(std::min(patience_.first_delay * (1 << round), patience_.longest_delay) * (0.75 + 0.5 * world_.random()));
+    if (round > 0)
+      world_.sleep(std::min(patience_.first_delay * (1 << round), patience_.longest_delay) *
+                   (0.75 + 0.5 * world_.random()));
     for (std::size_t i = 0; i < servers_.size(); ++i) {
       const std::size_t index = (preferred_ + i) % servers_.size();
       try {
-        const auto [head, text] = connection(index).whole({.method = "POST", .target = target, .body = body, .content_type = content_type}, 4096);
+        const auto [head, text] = connection(index).whole(
+            {.method = "POST", .target = target, .body = body, .content_type = content_type}, 4096);
         if (head.status / 100 == 2) return true;
         world_.note(servers_[index].text + " " + answer_text(head.status, text));
       } catch (const core::Error& error) {
@@ -323,6 +337,8 @@ bool Fetcher::post(const std::string& target, const std::string& body, const std
   return false;
 }
 
-FetchCount Fetcher::take_count() { return std::exchange(count_, {}); }
+FetchCount Fetcher::take_count() {
+  return std::exchange(count_, {});
+}
 
 }  // namespace initramfs

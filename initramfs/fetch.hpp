@@ -20,10 +20,10 @@ namespace initramfs {
 
 /// What fetching needs of the world besides sockets; tests pass a clock that does not wait.
 struct FetchWorld {
-  std::function<double()> now;            ///< seconds, monotonic
-  std::function<void(double)> sleep;      ///< seconds
+  std::function<double()> now;                   ///< seconds, monotonic
+  std::function<void(double)> sleep;             ///< seconds
   std::function<void(const std::string&)> note;  ///< something went wrong and is tried again: a sentence
-  std::function<double()> random;         ///< 0 to 1, for jitter
+  std::function<double()> random;                ///< 0 to 1, for jitter
 };
 
 struct Patience {
@@ -62,7 +62,8 @@ class Source {
   virtual std::optional<std::string> ask(const std::string& target, std::uint64_t limit) = 0;
 
   /// True when a server took it (2xx). Each server is tried `rounds` times.
-  virtual bool post(const std::string& target, const std::string& body, const std::string& content_type, int rounds) = 0;
+  virtual bool post(const std::string& target, const std::string& body, const std::string& content_type,
+                    int rounds) = 0;
 
   virtual FetchCount take_count() = 0;
 };
@@ -75,8 +76,8 @@ class Fetcher : public Source {
   void set_servers(const std::vector<std::string>& servers) override;
   std::string file(const std::string& target, std::uint64_t limit, std::string_view what,
                    const std::function<std::optional<Failure>(const std::string&)>& accept) override;
-  std::string object(const core::Sha256& digest, std::optional<std::uint64_t> size, std::uint64_t limit, std::string_view wrong_code,
-                     std::string_view what) override;
+  std::string object(const core::Sha256& digest, std::optional<std::uint64_t> size, std::uint64_t limit,
+                     std::string_view wrong_code, std::string_view what) override;
   std::optional<std::string> ask(const std::string& target, std::uint64_t limit) override;
   bool post(const std::string& target, const std::string& body, const std::string& content_type, int rounds) override;
   FetchCount take_count() override;

@@ -152,8 +152,10 @@ struct HttpConnection::State {
         return true;
       }
       if (n == 0) return false;
-      if (errno == EAGAIN) wait_for(socket.get(), POLLIN, limits.stall_seconds, name());
-      else if (errno != EINTR) throw core::Error(core::ErrorKind::network, name(), core::errno_text(errno));
+      if (errno == EAGAIN)
+        wait_for(socket.get(), POLLIN, limits.stall_seconds, name());
+      else if (errno != EINTR)
+        throw core::Error(core::ErrorKind::network, name(), core::errno_text(errno));
     }
   }
 
@@ -183,16 +185,19 @@ struct HttpConnection::State {
         last += static_cast<std::size_t>(n);
         return;
       }
-      if (n == 0) throw core::Error(core::ErrorKind::network, name(), "closed the connection in the middle of an answer");
-      if (errno == EAGAIN) wait_for(socket.get(), POLLIN, limits.stall_seconds, name());
-      else if (errno != EINTR) throw core::Error(core::ErrorKind::network, name(), core::errno_text(errno));
+      if (n == 0)
+        throw core::Error(core::ErrorKind::network, name(), "closed the connection in the middle of an answer");
+      if (errno == EAGAIN)
+        wait_for(socket.get(), POLLIN, limits.stall_seconds, name());
+      else if (errno != EINTR)
+        throw core::Error(core::ErrorKind::network, name(), core::errno_text(errno));
     }
   }
 
   void send(const HttpRequest& request) {
     const bool v6 = url.host.find(':') != std::string::npos;
-    std::string text = request.method + " " + url.path + request.target + " HTTP/1.1\r\nHost: " +
-                       (v6 ? "[" + url.host + "]" : url.host) + ":" + std::to_string(url.port) +
+    std::string text = request.method + " " + url.path + request.target +
+                       " HTTP/1.1\r\nHost: " + (v6 ? "[" + url.host + "]" : url.host) + ":" + std::to_string(url.port) +
                        "\r\nUser-Agent: stateless-agent/" STATELESS_VERSION "\r\nAccept: */*\r\n";
     if (request.range_from) text += "Range: bytes=" + std::to_string(*request.range_from) + "-\r\n";
     if (!request.content_type.empty()) text += "Content-Type: " + request.content_type + "\r\n";
@@ -226,7 +231,9 @@ HttpConnection::~HttpConnection() = default;
 HttpConnection::HttpConnection(HttpConnection&&) noexcept = default;
 HttpConnection& HttpConnection::operator=(HttpConnection&&) noexcept = default;
 
-const Url& HttpConnection::url() const { return state_->url; }
+const Url& HttpConnection::url() const {
+  return state_->url;
+}
 
 HttpHead HttpConnection::begin(const HttpRequest& request) {
   State& s = *state_;

@@ -17,10 +17,10 @@
 namespace initramfs {
 
 struct Url {
-  std::string host;         ///< IPv4, or IPv6 without brackets
+  std::string host;  ///< IPv4, or IPv6 without brackets
   std::uint16_t port = 80;
-  std::string path;         ///< begins and ends with '/'
-  std::string text;         ///< as given, for messages
+  std::string path;  ///< begins and ends with '/'
+  std::string text;  ///< as given, for messages
   bool operator==(const Url&) const = default;
 };
 
@@ -41,8 +41,8 @@ struct HttpRequest {
 
 struct HttpHead {
   int status = 0;
-  std::optional<std::uint64_t> length;                         ///< of this answer's body
-  std::optional<std::uint64_t> range_first, range_total;       ///< of Content-Range
+  std::optional<std::uint64_t> length;                    ///< of this answer's body
+  std::optional<std::uint64_t> range_first, range_total;  ///< of Content-Range
 };
 
 /// Kept alive between requests when the server allows it. Not thread-safe.

@@ -12,7 +12,8 @@ Ipv4 address_field(std::string_view text, std::string_view field, std::string_vi
   if (text.empty()) return 0;
   const auto address = parse_ipv4(text);
   if (!address)
-    throw core::Error(core::ErrorKind::parse, "ip=" + std::string(whole), "the " + std::string(field) + " `" + std::string(text) + "` is not an IPv4 address");
+    throw core::Error(core::ErrorKind::parse, "ip=" + std::string(whole),
+                      "the " + std::string(field) + " `" + std::string(text) + "` is not an IPv4 address");
   return *address;
 }
 
@@ -43,8 +44,8 @@ std::optional<Ipv4> parse_ipv4(std::string_view text) {
 }
 
 std::string print_ipv4(Ipv4 address) {
-  return std::to_string(address >> 24) + "." + std::to_string(address >> 16 & 255) + "." + std::to_string(address >> 8 & 255) + "." +
-         std::to_string(address & 255);
+  return std::to_string(address >> 24) + "." + std::to_string(address >> 16 & 255) + "." +
+         std::to_string(address >> 8 & 255) + "." + std::to_string(address & 255);
 }
 
 std::optional<int> prefix_of_netmask(Ipv4 netmask) {
@@ -52,7 +53,9 @@ std::optional<int> prefix_of_netmask(Ipv4 netmask) {
   return netmask_of_prefix(ones) == netmask ? std::optional(ones) : std::nullopt;
 }
 
-Ipv4 netmask_of_prefix(int prefix) { return prefix <= 0 ? 0 : ~Ipv4{0} << (32 - prefix); }
+Ipv4 netmask_of_prefix(int prefix) {
+  return prefix <= 0 ? 0 : ~Ipv4{0} << (32 - prefix);
+}
 
 IpWord parse_ip_word(std::string_view text) {
   std::vector<std::string_view> fields;
@@ -69,7 +72,8 @@ IpWord parse_ip_word(std::string_view text) {
 
   IpWord out;
   if (fields.size() == 1 && parse_ipv4(text) == std::nullopt) {
-    if (!is_dhcp_word(text)) throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text), "is neither an address nor `dhcp`");
+    if (!is_dhcp_word(text))
+      throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text), "is neither an address nor `dhcp`");
     return out;
   }
   out.client = address_field(field(0), "client address", text);
@@ -78,18 +82,22 @@ IpWord parse_ip_word(std::string_view text) {
   out.netmask = address_field(field(3), "netmask", text);
   out.hostname = field(4);
   out.device = field(5);
-  if (!is_device_name(out.device)) throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text), "`" + out.device + "` is no interface name");
+  if (!is_device_name(out.device))
+    throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text), "`" + out.device + "` is no interface name");
   const std::string_view autoconf = field(6);
   for (std::size_t i = 7; i <= 8; ++i)
     if (const Ipv4 dns = address_field(field(i), "name server", text)) out.dns.push_back(dns);
   out.dhcp = out.client == 0;
   if (out.dhcp && (autoconf == "off" || autoconf == "none"))
-    throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text), "has neither an address nor leave to ask for one");
+    throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text),
+                      "has neither an address nor leave to ask for one");
   if (!is_dhcp_word(autoconf) && autoconf != "off" && autoconf != "none" && autoconf != "static")
-    throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text), "autoconf `" + std::string(autoconf) + "` is not known");
+    throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text),
+                      "autoconf `" + std::string(autoconf) + "` is not known");
   if (!out.dhcp) {
     if (out.netmask == 0) out.netmask = netmask_of_prefix(out.client >> 31 == 0 ? 8 : out.client >> 30 == 2 ? 16 : 24);
-    if (!prefix_of_netmask(out.netmask)) throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text), "the netmask has holes");
+    if (!prefix_of_netmask(out.netmask))
+      throw core::Error(core::ErrorKind::parse, "ip=" + std::string(text), "the netmask has holes");
   }
   return out;
 }

@@ -31,7 +31,8 @@ core::Fd any_socket() {
 
 ifreq request_for(const std::string& name) {
   ifreq request{};
-  if (name.empty() || name.size() >= sizeof request.ifr_name) throw core::Error(core::ErrorKind::failed, "interface " + name, "is no interface name");
+  if (name.empty() || name.size() >= sizeof request.ifr_name)
+    throw core::Error(core::ErrorKind::failed, "interface " + name, "is no interface name");
   std::copy(name.begin(), name.end(), request.ifr_name);
   return request;
 }
@@ -49,7 +50,9 @@ sockaddr in_address(Ipv4 address) {
   return out;
 }
 
-bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path) {
+  return access(path.c_str(), F_OK) == 0;
+}
 
 }  // namespace
 

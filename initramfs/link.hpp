@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Ethernet interfaces: list, name, up and down, addresses, routes. The old ioctl interface: it is everywhere, answers at
-/// once with an errno, and does all that one IPv4 interface needs.
-/// Source: netdevice(7), packet(7).
+/// Ethernet interfaces: list, name, up and down, addresses, routes. The old ioctl interface: it is everywhere, answers
+/// at once with an errno, and does all that one IPv4 interface needs. Source: netdevice(7), packet(7).
 #pragma once
 #include <string>
 #include <vector>
@@ -15,7 +14,7 @@ namespace initramfs {
 
 struct Interface {
   std::string name;
-  Mac mac{};        ///< the one in use
+  Mac mac{};  ///< the one in use
   bool carrier = false;
   int index = 0;
 };

@@ -37,7 +37,8 @@ class LinuxSystem : public System {
   void fetch_image(const core::format::NodeRoot& root) override;
   void mount_root(const core::format::NodeRoot& root) override;
   std::string verity_root_hash() override;
-  std::vector<core::format::PathState> apply_overlay(const core::format::NodeOverlay& layer, std::uint64_t epoch) override;
+  std::vector<core::format::PathState> apply_overlay(const core::format::NodeOverlay& layer,
+                                                     std::uint64_t epoch) override;
   std::vector<core::format::PathState> measure(const std::vector<core::format::PathState>& applied) override;
   void write_run_file(const std::string& name, const std::string& text) override;
   void leave_network_alone(const Network& network) override;

@@ -51,9 +51,12 @@ LoopDevice attach_loop(core::FdRef file, const std::string& name) {
     loop.fd = core::open_file(loop.path, O_RDONLY);
     if (configure(loop.fd.get(), file.get(), name)) return loop;
   }
-  throw core::Error(core::ErrorKind::io, "cannot set up a loop device for " + name, "every free one was taken by others");
+  throw core::Error(core::ErrorKind::io, "cannot set up a loop device for " + name,
+                    "every free one was taken by others");
 }
 
-void detach_loop(const LoopDevice& loop) { ioctl(loop.fd.get(), LOOP_CLR_FD, 0); }
+void detach_loop(const LoopDevice& loop) {
+  ioctl(loop.fd.get(), LOOP_CLR_FD, 0);
+}
 
 }  // namespace initramfs

@@ -27,8 +27,9 @@ std::string field(const std::string& directory, const char* name) {
 std::string clean_dmi_text(const std::string& raw) {
   const std::string text = core::printable(core::trim(raw));
   const std::string lower = core::to_lower(text);
-  static constexpr std::string_view kFillers[] = {"none", "not specified", "not available", "default string", "system serial number",
-                                                  "to be filled by o.e.m.", "0", "0123456789", "unknown"};
+  static constexpr std::string_view kFillers[] = {
+      "none", "not specified", "not available", "default string", "system serial number", "to be filled by o.e.m.",
+      "0",    "0123456789",    "unknown"};
   return std::find(std::begin(kFillers), std::end(kFillers), lower) != std::end(kFillers) ? std::string() : text;
 }
 
@@ -39,7 +40,9 @@ std::array<std::uint8_t, 16> uuid_bytes(const std::string& text) {
     if (c != '-') digits += c;
   try {
     const core::Bytes bytes = core::from_hex(digits, "UUID");
-    if (bytes.size() == out.size()) std::transform(bytes.begin(), bytes.end(), out.begin(), [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
+    if (bytes.size() == out.size())
+      std::transform(bytes.begin(), bytes.end(), out.begin(),
+                     [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
   } catch (const core::Error&) {
   }
   return out;

@@ -61,7 +61,7 @@ void catch_crashes() {
   static std::array<char, 65536> stack_space;
   const stack_t stack{.ss_sp = stack_space.data(), .ss_flags = 0, .ss_size = stack_space.size()};
   sigaltstack(&stack, nullptr);
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_crash;
   action.sa_flags = SA_ONSTACK;
   for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS}) sigaction(signal, &action, nullptr);

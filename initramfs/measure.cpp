@@ -46,7 +46,7 @@ PathState measure_one(core::FdRef root, const std::string& path) {
   out.path = path;
   out.type = PathType::whiteout;
   const auto place = find_place(root, path);
-  struct stat info{};
+  struct stat info {};
   if (!place) return out;
   if (fstatat(place->parent.get(), place->name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == ENOENT) return out;
@@ -60,7 +60,9 @@ PathState measure_one(core::FdRef root, const std::string& path) {
       out.type = PathType::file;
       read_content(*place, out);
       break;
-    case S_IFDIR: out.type = PathType::dir; break;
+    case S_IFDIR:
+      out.type = PathType::dir;
+      break;
     case S_IFLNK:
       out.type = PathType::symlink;
       out.mode = 0;
@@ -72,8 +74,12 @@ PathState measure_one(core::FdRef root, const std::string& path) {
       out.major = major(info.st_rdev);
       out.minor = minor(info.st_rdev);
       break;
-    case S_IFIFO: out.type = PathType::fifo; break;
-    default: out.type = PathType::socket; break;
+    case S_IFIFO:
+      out.type = PathType::fifo;
+      break;
+    default:
+      out.type = PathType::socket;
+      break;
   }
   out.xattrs = read_xattrs(*place);
   return out;
@@ -85,7 +91,8 @@ std::vector<std::pair<std::string, bool>> paths_to_measure(const std::vector<Pat
   std::map<std::string, bool> paths;
   for (const PathState& entry : applied) {
     paths[entry.path] |= entry.opaque;
-    for (std::size_t slash = entry.path.rfind('/'); slash != std::string::npos && slash > 0; slash = entry.path.rfind('/', slash - 1))
+    for (std::size_t slash = entry.path.rfind('/'); slash != std::string::npos && slash > 0;
+         slash = entry.path.rfind('/', slash - 1))
       paths.try_emplace(entry.path.substr(0, slash), false);
   }
   return {paths.begin(), paths.end()};
@@ -98,7 +105,8 @@ std::vector<PathState> measure_paths(const std::vector<PathState>& applied, core
   for (const auto& [path, opaque] : paths) {
     out.push_back(measure_one(root, path));
     const std::size_t slash = path.rfind('/');
-    if (out.back().type != PathType::whiteout && slash != std::string::npos) present[path.substr(0, slash)].insert(path.substr(slash + 1));
+    if (out.back().type != PathType::whiteout && slash != std::string::npos)
+      present[path.substr(0, slash)].insert(path.substr(slash + 1));
   }
   for (std::size_t i = 0; i < paths.size(); ++i) {
     if (!paths[i].second || out[i].type != PathType::dir) continue;

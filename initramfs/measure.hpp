@@ -15,6 +15,7 @@ namespace initramfs {
 std::vector<std::pair<std::string, bool>> paths_to_measure(const std::vector<core::format::PathState>& applied);
 
 /// What each path is, by lstat, read, readlink and xattrs; absent paths as whiteouts. No link is followed anywhere.
-std::vector<core::format::PathState> measure_paths(const std::vector<core::format::PathState>& applied, core::FdRef root);
+std::vector<core::format::PathState> measure_paths(const std::vector<core::format::PathState>& applied,
+                                                   core::FdRef root);
 
 }  // namespace initramfs

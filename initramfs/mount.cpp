@@ -27,7 +27,8 @@ void make_directories(const std::string& path, mode_t mode) {
 }
 
 void make_node(const char* path, mode_t mode, unsigned major, unsigned minor) {
-  if (mknod(path, mode, makedev(major, minor)) != 0 && errno != EEXIST) core::throw_errno(std::string("cannot make ") + path);
+  if (mknod(path, mode, makedev(major, minor)) != 0 && errno != EEXIST)
+    core::throw_errno(std::string("cannot make ") + path);
 }
 
 void make_link(const char* target, const char* path) {
@@ -35,12 +36,13 @@ void make_link(const char* target, const char* path) {
 }
 
 bool is_mount_point(const std::string& path) {
-  struct stat here{}, above{};
+  struct stat here {
+  }, above{};
   return stat(path.c_str(), &here) == 0 && stat((path + "/..").c_str(), &above) == 0 && here.st_dev != above.st_dev;
 }
 
 void copy_root_metadata(const std::string& from, const std::string& to) {
-  struct stat info{};
+  struct stat info {};
   if (stat(from.c_str(), &info) != 0) core::throw_errno("cannot read " + from);
   if (chown(to.c_str(), info.st_uid, info.st_gid) != 0 || chmod(to.c_str(), info.st_mode & 07777) != 0)
     core::throw_errno("cannot set owner and mode of " + to);
@@ -51,7 +53,8 @@ void copy_root_metadata(const std::string& from, const std::string& to) {
     at += static_cast<ssize_t>(name.size()) + 1;
     std::vector<char> value(65536);
     const ssize_t n = getxattr(from.c_str(), name.c_str(), value.data(), value.size());
-    if (n >= 0 && setxattr(to.c_str(), name.c_str(), value.data(), static_cast<std::size_t>(n), 0) != 0 && errno != ENOTSUP)
+    if (n >= 0 && setxattr(to.c_str(), name.c_str(), value.data(), static_cast<std::size_t>(n), 0) != 0 &&
+        errno != ENOTSUP)
       core::throw_errno("cannot set " + name + " of " + to);
   }
 }
@@ -94,7 +97,8 @@ void mount_image_tmpfs(std::uint64_t bytes) {
 }
 
 std::string overlay_options(const std::string& lower, const std::string& upper, const std::string& work) {
-  return "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work + ",index=off,metacopy=off,redirect_dir=off,xino=off";
+  return "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work +
+         ",index=off,metacopy=off,redirect_dir=off,xino=off";
 }
 
 std::string upper_tmpfs_options(std::uint64_t bytes, std::uint64_t inodes) {
@@ -103,7 +107,8 @@ std::string upper_tmpfs_options(std::uint64_t bytes, std::uint64_t inodes) {
   return out;
 }
 
-void mount_root(const std::string& device, const std::string& format, std::uint64_t tmpfs_bytes, std::uint64_t tmpfs_inodes) {
+void mount_root(const std::string& device, const std::string& format, std::uint64_t tmpfs_bytes,
+                std::uint64_t tmpfs_inodes) {
   mount_at(device, kLowerDirectory, format, MS_RDONLY, "");
   mount_at("stateless-root", kUpperDirectory, "tmpfs", MS_STRICTATIME, upper_tmpfs_options(tmpfs_bytes, tmpfs_inodes));
   const std::string upper = std::string(kUpperDirectory) + "/files", work = std::string(kUpperDirectory) + "/work";

@@ -25,8 +25,8 @@ void pause_briefly() {
   nanosleep(&tenth, nullptr);
 }
 
-std::vector<Interface> wait_for_interface(const core::format::BootParams& params, const IpWord& words, Drivers& drivers, double seconds,
-                                          const std::function<void(const std::string&)>& note) {
+std::vector<Interface> wait_for_interface(const core::format::BootParams& params, const IpWord& words, Drivers& drivers,
+                                          double seconds, const std::function<void(const std::string&)>& note) {
   const double start = now();
   bool told = false;
   for (;;) {
@@ -42,7 +42,8 @@ std::vector<Interface> wait_for_interface(const core::format::BootParams& params
       return present;
     }
     if (waited > seconds)
-      throw Failure(code::kNoInterface, "no Ethernet interface appeared: the initramfs has no driver for this hardware, or there is none",
+      throw Failure(code::kNoInterface,
+                    "no Ethernet interface appeared: the initramfs has no driver for this hardware, or there is none",
                     Cure::transient);
     if (!told && waited > 2) {
       note("waiting for an Ethernet interface");
@@ -53,7 +54,8 @@ std::vector<Interface> wait_for_interface(const core::format::BootParams& params
 }
 
 /// Those of `interfaces` that have a carrier, waiting until one has. Links of real switches take seconds.
-std::vector<Interface> wait_for_carrier(const std::vector<Interface>& interfaces, double seconds, const std::function<void(const std::string&)>& note) {
+std::vector<Interface> wait_for_carrier(const std::vector<Interface>& interfaces, double seconds,
+                                        const std::function<void(const std::string&)>& note) {
   const double start = now();
   bool told = false;
   for (;;) {
@@ -62,7 +64,8 @@ std::vector<Interface> wait_for_carrier(const std::vector<Interface>& interfaces
       if (has_carrier(one.name)) ready.push_back(one);
     if (!ready.empty()) return ready;
     const double waited = now() - start;
-    if (waited > seconds) throw Failure(code::kNoAddress, "no Ethernet interface has a link: is the cable in?", Cure::transient);
+    if (waited > seconds)
+      throw Failure(code::kNoAddress, "no Ethernet interface has a link: is the cable in?", Cure::transient);
     if (!told && waited > 2) {
       note("waiting for the link");
       told = true;
@@ -71,7 +74,8 @@ std::vector<Interface> wait_for_carrier(const std::vector<Interface>& interfaces
   }
 }
 
-void name_boot_interface(Interface& interface, double carrier_seconds, const std::function<void(const std::string&)>& note) {
+void name_boot_interface(Interface& interface, double carrier_seconds,
+                         const std::function<void(const std::string&)>& note) {
   if (interface.name == kBootInterface) return;
   const bool was_up = has_carrier(interface.name);
   set_up(interface.name, false);
@@ -105,7 +109,8 @@ Network from_words(const IpWord& words) {
 Network from_lease(const DhcpMessage& message) {
   Network network;
   network.client = message.address;
-  network.netmask = message.netmask != 0 && prefix_of_netmask(message.netmask) ? message.netmask : netmask_of_prefix(24);
+  network.netmask =
+      message.netmask != 0 && prefix_of_netmask(message.netmask) ? message.netmask : netmask_of_prefix(24);
   network.routes = message.routes;
   if (network.routes.empty() && !message.routers.empty()) network.gateway = message.routers.front();
   network.dns = message.dns;
@@ -119,7 +124,8 @@ Network from_lease(const DhcpMessage& message) {
 
 }  // namespace
 
-std::vector<Interface> candidates(const std::vector<Interface>& present, const std::string& bootif, const std::string& device) {
+std::vector<Interface> candidates(const std::vector<Interface>& present, const std::string& bootif,
+                                  const std::string& device) {
   if (bootif.empty() && device.empty()) return present;
   std::vector<Interface> out;
   for (const Interface& one : present) {
@@ -144,7 +150,10 @@ Network bring_up_network(const core::format::BootParams& params, Drivers& driver
     chosen = interfaces.front();
   } else {
     auto lease = get_lease(interfaces, uuid_bytes(read_machine().uuid), times.lease_seconds, note);
-    if (!lease) throw Failure(code::kNoAddress, "no DHCP server gave an address within " + core::human_duration(times.lease_seconds), Cure::transient);
+    if (!lease)
+      throw Failure(code::kNoAddress,
+                    "no DHCP server gave an address within " + core::human_duration(times.lease_seconds),
+                    Cure::transient);
     network = from_lease(lease->message);
     chosen = lease->interface;
   }

@@ -33,14 +33,15 @@ struct NetworkTimes {
 };
 
 /// Which of the interfaces to try: pure. BOOTIF wins, then the device of `ip=`, then all.
-std::vector<Interface> candidates(const std::vector<Interface>& present, const std::string& bootif, const std::string& device);
+std::vector<Interface> candidates(const std::vector<Interface>& present, const std::string& bootif,
+                                  const std::string& device);
 
 /// \throws Failure (transient): no interface, or no address
 Network bring_up_network(const core::format::BootParams& params, Drivers& drivers, const NetworkTimes& times,
                          const std::function<void(const std::string&)>& note);
 
-/// Files below /run that keep the image's network managers (networkd, NetworkManager) away from the boot interface, and keep
-/// udev from renaming it. `root` is "" on a node.
+/// Files below /run that keep the image's network managers (networkd, NetworkManager) away from the boot interface,
+/// keep udev from renaming it, and keep systemd from unmounting what the root stands on. `root` is "" on a node.
 void write_leave_alone_files(const std::string& root, const Network& network);
 
 }  // namespace initramfs

@@ -12,7 +12,19 @@ namespace initramfs {
 
 /// In order. Names in reports and on the console are name_of().
 enum class Stage {
-  filesystems, parameters, drivers, network, root, manifest, freshness, image, mount, overlay, measure, report, switch_root,
+  filesystems,
+  parameters,
+  drivers,
+  network,
+  root,
+  manifest,
+  freshness,
+  image,
+  mount,
+  overlay,
+  measure,
+  report,
+  switch_root,
 };
 inline constexpr std::size_t kStages = 13;
 std::string_view name_of(Stage stage);

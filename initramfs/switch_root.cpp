@@ -29,7 +29,7 @@ void empty_directory(int directory, dev_t device) {
   }
   while (const dirent* entry = readdir(dir)) {
     if (std::strcmp(entry->d_name, ".") == 0 || std::strcmp(entry->d_name, "..") == 0) continue;
-    struct stat info{};
+    struct stat info {};
     if (fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || info.st_dev != device) continue;
     if (S_ISDIR(info.st_mode)) {
       const int below = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -63,18 +63,22 @@ void switch_root(const std::string& root, const std::string& init) {
   for (const char* name : {"/dev", "/proc", "/sys", "/run"}) {
     const std::string target = root + name;
     if (mkdir(target.c_str(), 0755) != 0 && errno != EEXIST) core::throw_errno("cannot make " + target);
-    if (mount(name, target.c_str(), nullptr, MS_MOVE, nullptr) != 0) core::throw_errno(std::string("cannot move ") + name);
+    if (mount(name, target.c_str(), nullptr, MS_MOVE, nullptr) != 0)
+      core::throw_errno(std::string("cannot move ") + name);
   }
   const int old_root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (chdir(root.c_str()) != 0 || mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || chroot(".") != 0 || chdir("/") != 0)
+  if (chdir(root.c_str()) != 0 || mount(".", "/", nullptr, MS_MOVE, nullptr) != 0 || chroot(".") != 0 ||
+      chdir("/") != 0)
     core::throw_errno("cannot change the root to " + root);
-  struct statfs fs{};
-  struct stat info{};
+  struct statfs fs {};
+  struct stat info {};
   if (old_root >= 0 && fstatfs(old_root, &fs) == 0 && fstat(old_root, &info) == 0) {
     const auto type = static_cast<unsigned long>(fs.f_type);
     // Only ever the first root: a root file system by mistake here must not be emptied.
-    if (type == RAMFS_MAGIC || type == TMPFS_MAGIC) empty_directory(old_root, info.st_dev);
-    else close(old_root);
+    if (type == RAMFS_MAGIC || type == TMPFS_MAGIC)
+      empty_directory(old_root, info.st_dev);
+    else
+      close(old_root);
   }
   char* const arguments[] = {const_cast<char*>(init.c_str()), nullptr};
   execve(init.c_str(), arguments, environ);

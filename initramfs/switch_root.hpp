@@ -6,8 +6,8 @@
 
 namespace initramfs {
 
-/// The init of the root, as a path within it: the first of /sbin/init, /usr/lib/systemd/systemd, /lib/systemd/systemd and
-/// /bin/init that is an executable file, links followed within the root. Empty when there is none.
+/// The init of the root, as a path within it: the first of /sbin/init, /usr/lib/systemd/systemd, /lib/systemd/systemd
+/// and /bin/init that is an executable file, links followed within the root. Empty when there is none.
 std::string find_init(const std::string& root);
 
 /// Moves /dev, /proc, /sys and /run over, empties the initramfs so that its memory is free, and executes `init`.

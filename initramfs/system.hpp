@@ -2,8 +2,8 @@
 /// \file
 /// The operations on the world that a boot is made of. boot.cpp decides, implementations do; tests fake them.
 ///
-/// Every operation throws Failure with the code of its stage, or core::Error for what nobody foresaw. Each may be called
-/// again after it failed.
+/// Every operation throws Failure with the code of its stage, or core::Error for what nobody foresaw. Each may be
+/// called again after it failed.
 #pragma once
 #include <functional>
 #include <optional>
@@ -25,7 +25,7 @@ class System {
   // Time and talk
   virtual double now() = 0;  ///< seconds since the kernel started
   virtual void sleep(double seconds) = 0;
-  virtual double random() = 0;  ///< 0 to 1
+  virtual double random() = 0;      ///< 0 to 1
   virtual std::string nonce() = 0;  ///< 64 hex digits, never twice
   virtual void say(const std::string& line) = 0;
   /// From here on the kernel keeps its messages to its log, so that what is said last stays last.
@@ -54,7 +54,8 @@ class System {
   /// What the kernel checks the root's blocks against, read back from it.
   virtual std::string verity_root_hash() = 0;
   /// Fetches one overlay archive, checked, applies it, and returns the paths it names.
-  virtual std::vector<core::format::PathState> apply_overlay(const core::format::NodeOverlay& layer, std::uint64_t epoch) = 0;
+  virtual std::vector<core::format::PathState> apply_overlay(const core::format::NodeOverlay& layer,
+                                                             std::uint64_t epoch) = 0;
   /// Reads paths back through the mounted root.
   virtual std::vector<core::format::PathState> measure(const std::vector<core::format::PathState>& applied) = 0;
   virtual void write_run_file(const std::string& name, const std::string& text) = 0;

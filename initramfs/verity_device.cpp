@@ -31,7 +31,8 @@ class Request {
     head->data_size = static_cast<std::uint32_t>(buffer_.size());
     head->data_start = sizeof(dm_ioctl);
     head->flags = flags;
-    if (name.size() >= sizeof head->name) throw core::Error(core::ErrorKind::internal, "device-mapper name " + name, "too long");
+    if (name.size() >= sizeof head->name)
+      throw core::Error(core::ErrorKind::internal, "device-mapper name " + name, "too long");
     std::memcpy(head->name, name.data(), name.size());
   }
   dm_ioctl* header() { return reinterpret_cast<dm_ioctl*>(buffer_.data()); }
@@ -65,10 +66,12 @@ VerityTable parse_verity_table(std::string_view text) {
   const auto words = core::split_words(core::trim(text));
   const auto number = [&](std::size_t i) {
     const auto value = core::parse_uint(words[i]);
-    if (!value) throw core::Error(core::ErrorKind::parse, "verity table", "word " + std::to_string(i + 1) + " is not a number");
+    if (!value)
+      throw core::Error(core::ErrorKind::parse, "verity table", "word " + std::to_string(i + 1) + " is not a number");
     return *value;
   };
-  if (words.size() < 10 || words[0] != "1") throw core::Error(core::ErrorKind::parse, "verity table", "is not one of version 1");
+  if (words.size() < 10 || words[0] != "1")
+    throw core::Error(core::ErrorKind::parse, "verity table", "is not one of version 1");
   if (words[1] != words[2]) throw core::Error(core::ErrorKind::parse, "verity table", "names two devices");
   VerityTable table;
   if (number(3) != kBlockBytes || number(4) != kBlockBytes)
@@ -111,7 +114,8 @@ std::string open_verity(const std::string& name, const std::string& device, cons
   const auto packed = static_cast<std::uint32_t>(number);
   const unsigned minor = (packed & 0xff) | ((packed >> 12) & 0xfff00), major = (packed & 0xfff00) >> 8;
   const std::string path = "/dev/dm-" + std::to_string(minor);
-  if (mknod(path.c_str(), S_IFBLK | 0600, makedev(major, minor)) != 0 && errno != EEXIST) core::throw_errno("cannot make " + path);
+  if (mknod(path.c_str(), S_IFBLK | 0600, makedev(major, minor)) != 0 && errno != EEXIST)
+    core::throw_errno("cannot make " + path);
   return path;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// dm-verity by the device-mapper ioctls, without libdevmapper: the kernel checks each block of the image as it is read.
+/// dm-verity by the device-mapper ioctls, without libdevmapper: the kernel checks each block of the image as it is
+/// read.
 ///
 /// Nothing waits for udev here: there is none, and devtmpfs makes the node.
 /// Sources: <linux/dm-ioctl.h>; the kernel's Documentation/admin-guide/device-mapper/verity.rst.

@@ -71,10 +71,12 @@ class Builder {
   std::string find_directory() const {
     const std::string& release = request_.kernel_release;
     if (release.empty() || release.find('/') != std::string::npos || release == "." || release == "..")
-      throw core::Error(core::ErrorKind::usage, "kernel release `" + core::printable(release) + "`", "is not the name of a folder");
+      throw core::Error(core::ErrorKind::usage, "kernel release `" + core::printable(release) + "`",
+                        "is not the name of a folder");
     for (const char* base : {"usr/lib/modules/", "lib/modules/"})
       if (root_.lstat(base + release)) return base + release;
-    throw core::Error(core::ErrorKind::not_found, "kernel " + release, "the image has no folder lib/modules/" + release);
+    throw core::Error(core::ErrorKind::not_found, "kernel " + release,
+                      "the image has no folder lib/modules/" + release);
   }
 
   std::string text(const std::string& name, bool must) const {
@@ -128,11 +130,13 @@ class Builder {
       for (const char* suffix : {"", ".xz", ".zst"}) {
         const core::Fd fd = root_.open_if_exists(base + name + suffix, O_RDONLY);
         if (!fd) continue;
-        add(target, *suffix != '\0' ? read_unpacked(fd, name, kFileLimit) : core::read_whole(fd, kFileLimit, name), 0644, "firmware of " + module);
+        add(target, *suffix != '\0' ? read_unpacked(fd, name, kFileLimit) : core::read_whole(fd, kFileLimit, name),
+            0644, "firmware of " + module);
         return;
       }
     }
-    if (std::find(report_.missing_firmware.begin(), report_.missing_firmware.end(), name) == report_.missing_firmware.end())
+    if (std::find(report_.missing_firmware.begin(), report_.missing_firmware.end(), name) ==
+        report_.missing_firmware.end())
       report_.missing_firmware.push_back(name);
   }
 

@@ -28,10 +28,10 @@ struct Request {
   std::string root_dir;        ///< the image's root; links inside it are resolved beneath it
   std::string kernel_release;  ///< as in /lib/modules/RELEASE
   Drivers drivers = Drivers::all_wired;
-  std::vector<std::string> modules;     ///< module names added to (or, for `listed`, making up) the choice
-  bool firmware = true;                 ///< add the firmware that chosen modules name and the root has
-  std::int64_t epoch = 0;               ///< modification time of every entry, seconds
-  int zstd_level = 19;                  ///< 1..19
+  std::vector<std::string> modules;  ///< module names added to (or, for `listed`, making up) the choice
+  bool firmware = true;              ///< add the firmware that chosen modules name and the root has
+  std::int64_t epoch = 0;            ///< modification time of every entry, seconds
+  int zstd_level = 19;               ///< 1..19
 };
 
 /// One file of the archive, and the reason it is there, in words ("driver of wired network", "needed by e1000e", ...).
@@ -42,12 +42,12 @@ struct Item {
 };
 
 struct Report {
-  std::vector<Item> items;                  ///< sorted by path
-  std::vector<std::string> built_in;        ///< wanted modules that the kernel has built in
-  std::vector<std::string> absent;          ///< wanted by default, not in this kernel
-  std::vector<std::string> missing_firmware;///< named by a chosen module, not in the root
-  std::uint64_t cpio_bytes = 0;             ///< before compression
-  std::uint64_t file_bytes = 0;             ///< what was written
+  std::vector<Item> items;                    ///< sorted by path
+  std::vector<std::string> built_in;          ///< wanted modules that the kernel has built in
+  std::vector<std::string> absent;            ///< wanted by default, not in this kernel
+  std::vector<std::string> missing_firmware;  ///< named by a chosen module, not in the root
+  std::uint64_t cpio_bytes = 0;               ///< before compression
+  std::uint64_t file_bytes = 0;               ///< what was written
 };
 
 /// Told what is being done: (files done, files in all). May be empty.

@@ -34,7 +34,8 @@ std::optional<std::string_view> part(std::string_view data, std::uint64_t offset
 
 std::optional<Elf64_Ehdr> elf_header(std::string_view data) {
   const auto header = at<Elf64_Ehdr>(data, 0);
-  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB)
+  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+      header->e_ident[EI_DATA] != ELFDATA2LSB)
     return std::nullopt;
   return header;
 }
@@ -52,7 +53,8 @@ std::string_view section(std::string_view elf, std::string_view wanted) {
     if (!one || one->sh_name >= names->size()) continue;
     std::string_view name = names->substr(one->sh_name);
     name = name.substr(0, name.find('\0'));
-    if (name == wanted && one->sh_type != SHT_NOBITS) return part(elf, one->sh_offset, one->sh_size).value_or(std::string_view());
+    if (name == wanted && one->sh_type != SHT_NOBITS)
+      return part(elf, one->sh_offset, one->sh_size).value_or(std::string_view());
   }
   return {};
 }
@@ -73,17 +75,20 @@ std::string build_id_of_elf(std::string_view elf) {
 /// The compressed kernel within a bzImage (the kernel's Documentation/arch/x86/boot.rst, fields payload_offset and
 /// payload_length of the setup header, from protocol 2.08 on).
 std::optional<std::string_view> bzimage_payload(std::string_view file) {
-  constexpr std::uint64_t kSetupSectors = 0x1f1, kMagic = 0x202, kVersion = 0x206, kPayloadOffset = 0x248, kPayloadLength = 0x24c;
+  constexpr std::uint64_t kSetupSectors = 0x1f1, kMagic = 0x202, kVersion = 0x206, kPayloadOffset = 0x248,
+                          kPayloadLength = 0x24c;
   const auto magic = at<std::uint32_t>(file, kMagic);
   const auto version = at<std::uint16_t>(file, kVersion);
   const auto sectors = at<std::uint8_t>(file, kSetupSectors);
   const auto offset = at<std::uint32_t>(file, kPayloadOffset), length = at<std::uint32_t>(file, kPayloadLength);
-  if (!magic || *magic != 0x53726448 || !version || *version < 0x208 || !sectors || !offset || !length) return std::nullopt;
+  if (!magic || *magic != 0x53726448 || !version || *version < 0x208 || !sectors || !offset || !length)
+    return std::nullopt;
   const std::uint64_t start = (static_cast<std::uint64_t>(*sectors == 0 ? 4 : *sectors) + 1) * 512 + *offset;
   return part(file, start, *length);
 }
 
-/// libarchive reads xz and its like, but stops with an error at what follows them; the kernel's payload ends in 4 bytes of its own length.
+/// libarchive reads xz and its like, but stops with an error at what follows them; the kernel's payload ends in 4 bytes
+/// of its own length.
 std::string unpack_payload(std::string_view payload, const std::string& name) {
   if (payload.size() > 4) payload.remove_suffix(4);
   return unpack(payload, name, kKernelLimit);
@@ -115,14 +120,19 @@ std::string unpack(std::string_view data, const std::string& name, std::uint64_t
     check(n < 0 ? static_cast<int>(n) : ARCHIVE_OK);
     if (n <= 0) return out;
     out.append(piece, 0, static_cast<std::size_t>(n));
-    if (out.size() > limit) throw core::Error(core::ErrorKind::failed, "cannot unpack " + name, "it is larger than " + core::human_size(limit));
+    if (out.size() > limit)
+      throw core::Error(core::ErrorKind::failed, "cannot unpack " + name,
+                        "it is larger than " + core::human_size(limit));
   }
 }
 
 std::string read_unpacked(core::FdRef fd, const std::string& name, std::uint64_t limit) {
   std::string data = core::read_whole(fd, limit, name);
   const std::string_view head(data);
-  const bool packed = head.starts_with("\xfd" "7zXZ") || head.starts_with("\x28\xb5\x2f\xfd") || head.starts_with("\x1f\x8b");
+  const bool packed = head.starts_with(
+                          "\xfd"
+                          "7zXZ") ||
+                      head.starts_with("\x28\xb5\x2f\xfd") || head.starts_with("\x1f\x8b");
   return packed ? unpack(data, name, limit) : data;
 }
 

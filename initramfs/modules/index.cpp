@@ -62,7 +62,8 @@ std::string without_compression(std::string_view path) {
 std::string module_name(std::string_view path_or_name) {
   std::string_view base = path_or_name;
   if (const std::size_t slash = base.rfind('/'); slash != std::string_view::npos) base.remove_prefix(slash + 1);
-  if (const std::size_t ko = base.rfind(".ko"); ko != std::string_view::npos && (ko + 3 == base.size() || base[ko + 3] == '.'))
+  if (const std::size_t ko = base.rfind(".ko");
+      ko != std::string_view::npos && (ko + 3 == base.size() || base[ko + 3] == '.'))
     base = base.substr(0, ko);
   std::string name(base);
   std::replace(name.begin(), name.end(), '-', '_');
@@ -116,7 +117,8 @@ Index::Index(std::string_view dep, std::string_view alias, std::string_view soft
   for (const auto& [name, needed] : depends_)
     for (const std::string& one : needed)
       if (!paths_.contains(one))
-        throw core::Error(core::ErrorKind::parse, "modules.dep", "module " + name + " needs " + one + ", which the index does not list");
+        throw core::Error(core::ErrorKind::parse, "modules.dep",
+                          "module " + name + " needs " + one + ", which the index does not list");
   each_line(alias, [&](std::string_view line, int) {
     const auto words = words_of(line);
     if (words.size() == 3 && words[0] == "alias") aliases_.emplace_back(words[1], module_name(words[2]));
@@ -127,14 +129,19 @@ Index::Index(std::string_view dep, std::string_view alias, std::string_view soft
     Soft& soft = soft_[module_name(words[1])];
     auto* into = &soft.pre;  // words before "pre:" or "post:" count as pre, as modprobe takes them
     for (std::size_t i = 2; i < words.size(); ++i) {
-      if (words[i] == "pre:") into = &soft.pre;
-      else if (words[i] == "post:") into = &soft.post;
-      else into->emplace_back(words[i]);
+      if (words[i] == "pre:")
+        into = &soft.pre;
+      else if (words[i] == "post:")
+        into = &soft.post;
+      else
+        into->emplace_back(words[i]);
     }
   });
 }
 
-bool Index::has(std::string_view name) const { return paths_.contains(module_name(name)); }
+bool Index::has(std::string_view name) const {
+  return paths_.contains(module_name(name));
+}
 
 std::string Index::path_of(std::string_view name) const {
   const auto it = paths_.find(module_name(name));

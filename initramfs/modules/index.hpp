@@ -41,8 +41,8 @@ class Index {
   /// A module name or alias ("crypto-crc32c") to module names.
   std::vector<std::string> resolve(std::string_view name_or_alias) const;
 
-  /// The order to load in so that `names` work: dependencies first, soft "pre" before, soft "post" after. Each name once.
-  /// Unknown names are left out; cycles (soft dependencies may have them) are cut.
+  /// The order to load in so that `names` work: dependencies first, soft "pre" before, soft "post" after. Each name
+  /// once. Unknown names are left out; cycles (soft dependencies may have them) are cut.
   std::vector<std::string> load_order(const std::vector<std::string>& names) const;
 
   /// Names of what `name` needs before it, hard and soft, one level.

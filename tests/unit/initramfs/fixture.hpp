@@ -58,11 +58,14 @@ struct Site {
   }
   void seal_shards() { generation.shards[core::format::shard_of("n001")] = core::sha256(shard_bytes()); }
   std::string payload() const { return core::format::print(generation); }
-  std::string envelope() const { return core::format::seal(core::format::kGenerationPayloadType, payload(), {&publish}); }
+  std::string envelope() const {
+    return core::format::seal(core::format::kGenerationPayloadType, payload(), {&publish});
+  }
   std::string keys_text() const { return core::format::print(keys); }
   std::string command_line() const {
     return "console=ttyS0 quiet stateless.server=http://10.0.0.1:8080/ stateless.cluster=" + cluster +
-           " stateless.node=n001 stateless.generation=7 stateless.root=" + core::sha256(payload()).hex() + " BOOTIF=01-52-54-00-00-00-01";
+           " stateless.node=n001 stateless.generation=7 stateless.root=" + core::sha256(payload()).hex() +
+           " BOOTIF=01-52-54-00-00-00-01";
   }
 };
 

@@ -19,7 +19,7 @@ namespace {
 class World : public System, public Source {
  public:
   Site site;
-  std::map<std::string, std::string> files;        // by target
+  std::map<std::string, std::string> files;  // by target
   std::optional<std::string> keys_file;
   std::string line, nonce_sent, build_id = std::string(40, 'a'), live_root_hash;
   bool live = true;
@@ -55,13 +55,15 @@ class World : public System, public Source {
 
   // Source
   void set_servers(const std::vector<std::string>&) override {}
-  std::string file(const std::string& target, std::uint64_t, std::string_view, const std::function<std::optional<Failure>(const std::string&)>& accept) override {
+  std::string file(const std::string& target, std::uint64_t, std::string_view,
+                   const std::function<std::optional<Failure>(const std::string&)>& accept) override {
     call("fetch");
     if (!files.contains(target)) throw Failure(code::kServer, "no " + target, Cure::transient);
     if (auto bad = accept(files[target])) throw *bad;
     return files[target];
   }
-  std::string object(const core::Sha256& digest, std::optional<std::uint64_t>, std::uint64_t, std::string_view wrong, std::string_view) override {
+  std::string object(const core::Sha256& digest, std::optional<std::uint64_t>, std::uint64_t, std::string_view wrong,
+                     std::string_view) override {
     if (!files.contains(digest.hex())) throw Failure(code::kServer, "no object", Cure::transient);
     if (core::sha256(files[digest.hex()]) != digest) throw Failure(wrong, "wrong bytes here");
     return files[digest.hex()];
@@ -70,8 +72,13 @@ class World : public System, public Source {
     call("ask");
     if (!live) return std::nullopt;
     CHECK(target == "v1/freshness?node=n001&nonce=" + nonce_sent);
-    core::format::Freshness statement{.cluster = site.cluster, .nonce = nonce_sent, .node = "n001", .generation = 7, .root = core::sha256(site.payload()),
-                                      .manifest = core::sha256(site.manifest_bytes()).text(), .time = 1800000000};
+    core::format::Freshness statement{.cluster = site.cluster,
+                                      .nonce = nonce_sent,
+                                      .node = "n001",
+                                      .generation = 7,
+                                      .root = core::sha256(site.payload()),
+                                      .manifest = core::sha256(site.manifest_bytes()).text(),
+                                      .time = 1800000000};
     return core::format::seal(core::format::kFreshnessPayloadType, core::format::print(statement), {&site.online});
   }
   bool post(const std::string& target, const std::string& body, const std::string&, int) override {
@@ -109,7 +116,9 @@ class World : public System, public Source {
   void fetch_image(const core::format::NodeRoot&) override { call("image"); }
   void mount_root(const core::format::NodeRoot&) override { call("mount"); }
   std::string verity_root_hash() override { return live_root_hash; }
-  std::vector<core::format::PathState> apply_overlay(const core::format::NodeOverlay&, std::uint64_t) override { return {}; }
+  std::vector<core::format::PathState> apply_overlay(const core::format::NodeOverlay&, std::uint64_t) override {
+    return {};
+  }
   std::vector<core::format::PathState> measure(const std::vector<core::format::PathState>&) override { return {}; }
   void write_run_file(const std::string& name, const std::string& text) override { run_files[name] = text; }
   void leave_network_alone(const Network&) override { call("leave alone"); }
@@ -131,7 +140,8 @@ TEST_CASE("a good boot runs all stages in order, reports, and leaves its record"
   world.boot();
   CHECK(world.booted);
   std::vector<std::string> order;
-  for (const char* name : {"filesystems", "drivers", "network", "fetch", "ask", "image", "mount", "need init", "leave alone", "switch"}) {
+  for (const char* name :
+       {"filesystems", "drivers", "network", "fetch", "ask", "image", "mount", "need init", "leave alone", "switch"}) {
     const auto at = std::find(world.calls.begin(), world.calls.end(), name);
     REQUIRE(at != world.calls.end());
     order.push_back(std::to_string(1000 + (at - world.calls.begin())));
@@ -163,23 +173,28 @@ const Refusal kRefusals[] = {
     {"no keys", "STL-KEYS", [](World& w) { w.keys_file.reset(); }},
     {"extra kernel word", "STL-COMMAND-LINE", [](World& w) { w.line += " init=/bin/sh"; }},
     {"root missing", "STL-SERVER", [](World& w) { w.files.erase("generations/000007/root"); }},
-    {"root by a stranger", "STL-ROOT-KEY", [](World& w) {
+    {"root by a stranger", "STL-ROOT-KEY",
+     [](World& w) {
        const auto stranger = core::PrivateKey::generate();
-       w.files["generations/000007/root"] = core::format::seal(core::format::kGenerationPayloadType, w.site.payload(), {&stranger});
+       w.files["generations/000007/root"] =
+           core::format::seal(core::format::kGenerationPayloadType, w.site.payload(), {&stranger});
      }},
     {"shard flipped", "STL-SHARD", [](World& w) { w.files[core::sha256(w.site.shard_bytes()).hex()] += " "; }},
     {"manifest flipped", "STL-MANIFEST", [](World& w) { w.files[core::sha256(w.site.manifest_bytes()).hex()] += " "; }},
     {"other hardware", "STL-HARDWARE", [](World& w) { w.hardware.macs = {"52:54:00:00:00:09"}; }},
     {"no hardware", "STL-HARDWARE", [](World& w) { w.hardware = {}; }},
     {"other kernel", "STL-KERNEL", [](World& w) { w.build_id = "00"; }},
-    {"not fresh", "STL-FRESH-NONE", [](World& w) {
+    {"not fresh", "STL-FRESH-NONE",
+     [](World& w) {
        w.site.manifest.freshness_policy = "require-fresh";
        w.publish();
        w.live = false;
      }},
     {"measured root hash differs", "STL-STATE", [](World& w) { w.live_root_hash = std::string(64, 'e'); }, false},
-    {"no init", "STL-INIT", [](World& w) { w.scripted["need init"] = {Failure(code::kInit, "there is no init")}; }, false},
-    {"unknown root mode", "STL-MANIFEST", [](World& w) {
+    {"no init", "STL-INIT", [](World& w) { w.scripted["need init"] = {Failure(code::kInit, "there is no init")}; },
+     false},
+    {"unknown root mode", "STL-MANIFEST",
+     [](World& w) {
        w.site.manifest.root.mode = "nfs";
        w.publish();
      }},
@@ -209,7 +224,8 @@ TEST_CASE("every refusal: last words are code and sentence, a failure report, an
 
 TEST_CASE("transient failures: again from the network, with growing pauses, and then on") {
   World world;
-  world.scripted["image"] = {Failure(code::kServer, "gone", Cure::transient), Failure(code::kServer, "gone", Cure::transient), std::nullopt};
+  world.scripted["image"] = {Failure(code::kServer, "gone", Cure::transient),
+                             Failure(code::kServer, "gone", Cure::transient), std::nullopt};
   world.boot();
   CHECK(world.booted);
   CHECK(std::count(world.calls.begin(), world.calls.end(), "network") == 3);
@@ -242,11 +258,13 @@ TEST_CASE("plan") {
   CHECK(plan.after_success(Stage::report).stage == Stage::switch_root);
   CHECK(plan.after_failure(Stage::network, Cure::refused).kind == Step::Kind::give_up);
   CHECK(plan.after_failure(Stage::mount, Cure::transient).kind == Step::Kind::give_up);
-  const Step one = plan.after_failure(Stage::image, Cure::transient), two = plan.after_failure(Stage::drivers, Cure::transient);
+  const Step one = plan.after_failure(Stage::image, Cure::transient),
+             two = plan.after_failure(Stage::drivers, Cure::transient);
   CHECK(one.stage == Stage::network);
   CHECK(two.stage == Stage::drivers);
   CHECK(two.pause_seconds > one.pause_seconds);
   CHECK(plan.after_giving_up("halt", code::kKernel).ending == Ending::halt);
-  CHECK(plan.after_giving_up("reboot", code::kFreshSuperseded).pause_seconds < plan.after_giving_up("reboot", code::kKernel).pause_seconds);
+  CHECK(plan.after_giving_up("reboot", code::kFreshSuperseded).pause_seconds <
+        plan.after_giving_up("reboot", code::kKernel).pause_seconds);
   for (std::size_t i = 0; i < kStages; ++i) CHECK(!name_of(static_cast<Stage>(i)).empty());
 }

@@ -3,9 +3,9 @@
 
 #include "core/format/envelope.hpp"
 #include "core/format/freshness.hpp"
-#include "tests/unit/initramfs/fixture.hpp"
 #include "initramfs/checks.hpp"
 #include "tests/support/throws.hpp"
+#include "tests/unit/initramfs/fixture.hpp"
 
 using namespace initramfs;
 using tests::Site;
@@ -27,8 +27,10 @@ TEST_CASE("parameters") {
   Site site;
   CHECK(check_parameters(site.command_line()).node == "n001");
   CHECK(check_parameters(site.command_line() + "\n").other == std::vector<std::string>{"console=ttyS0", "quiet"});
-  for (const std::string& bad : {std::string("console=ttyS0"), site.command_line() + "\xa0init=/bin/sh", site.command_line() + " stateless.rooot=1",
-                                 site.command_line() + " stateless.node=n002", std::string("stateless.server=ftp://1.2.3.4/"), std::string()})
+  for (const std::string& bad :
+       {std::string("console=ttyS0"), site.command_line() + "\xa0init=/bin/sh",
+        site.command_line() + " stateless.rooot=1", site.command_line() + " stateless.node=n002",
+        std::string("stateless.server=ftp://1.2.3.4/"), std::string()})
     CHECK(code_of([&] { check_parameters(bad); }) == "STL-PARAMETERS");
 }
 
@@ -51,10 +53,19 @@ TEST_CASE("root") {
   const auto params = check_parameters(site.command_line());
   CHECK(check_root(site.envelope(), site.keys, params).generation == 7);
   const core::PrivateKey stranger = core::PrivateKey::generate();
-  CHECK(code_of([&] { check_root(core::format::seal(core::format::kGenerationPayloadType, site.payload(), {&stranger}), site.keys, params); }) == "STL-ROOT-KEY");
+  CHECK(code_of([&] {
+          check_root(core::format::seal(core::format::kGenerationPayloadType, site.payload(), {&stranger}), site.keys,
+                     params);
+        }) == "STL-ROOT-KEY");
   // The online key may sign freshness, never a generation.
-  CHECK(code_of([&] { check_root(core::format::seal(core::format::kGenerationPayloadType, site.payload(), {&site.online}), site.keys, params); }) == "STL-ROOT-KEY");
-  CHECK(code_of([&] { check_root(core::format::seal(core::format::kFreshnessPayloadType, site.payload(), {&site.publish}), site.keys, params); }) == "STL-ROOT-FORMAT");
+  CHECK(code_of([&] {
+          check_root(core::format::seal(core::format::kGenerationPayloadType, site.payload(), {&site.online}),
+                     site.keys, params);
+        }) == "STL-ROOT-KEY");
+  CHECK(code_of([&] {
+          check_root(core::format::seal(core::format::kFreshnessPayloadType, site.payload(), {&site.publish}),
+                     site.keys, params);
+        }) == "STL-ROOT-FORMAT");
   CHECK(code_of([&] { check_root("garbage", site.keys, params); }) == "STL-ROOT-FORMAT");
   auto other = params;
   other.root = std::string(64, '0');
@@ -78,7 +89,9 @@ TEST_CASE("every flipped byte of a root is refused") {
     bad[i] = static_cast<char>(bad[i] ^ 1);
     CAPTURE(i);
     // A flip in the key id's text leaves the signature good: the id is only a hint.
-    if (const auto opened = core::format::open(bad, core::format::kGenerationPayloadType, site.keys.of_role("publish")); opened.ok && opened.payload == site.payload()) continue;
+    if (const auto opened = core::format::open(bad, core::format::kGenerationPayloadType, site.keys.of_role("publish"));
+        opened.ok && opened.payload == site.payload())
+      continue;
     CHECK(code_of([&] { check_root(bad, site.keys, params); }).starts_with("STL-ROOT"));
   }
 }
@@ -160,7 +173,9 @@ TEST_CASE("freshness") {
   const auto ask = [&](const std::optional<std::string>& answer) {
     return check_freshness(answer, nonce, site.keys, site.generation, params, site.manifest, digest);
   };
-  const auto sealed = [&](const core::PrivateKey& key) { return core::format::seal(core::format::kFreshnessPayloadType, core::format::print(statement), {&key}); };
+  const auto sealed = [&](const core::PrivateKey& key) {
+    return core::format::seal(core::format::kFreshnessPayloadType, core::format::print(statement), {&key});
+  };
   const auto code = [&] { return code_of([&] { ask(sealed(site.online)); }); };
   CHECK(ask(sealed(site.online)).fresh);
   CHECK(ask(sealed(site.online)).time == 99);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Against real sockets on the loopback interface: a server that does what each test's script says.
-#include <doctest/doctest.h>
-
 #include <arpa/inet.h>
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -20,7 +19,8 @@ using namespace initramfs;
 
 namespace {
 
-/// One answer for each request, in order; the last one repeats. Raw bytes; an answer without Content-Length ends with the connection.
+/// One answer for each request, in order; the last one repeats. Raw bytes; an answer without Content-Length ends with
+/// the connection.
 class Server {
  public:
   explicit Server(std::function<std::string(const std::string&, int)> answer) : answer_(std::move(answer)) {
@@ -69,7 +69,9 @@ class Server {
         if (sent <= 0) return;
         at += static_cast<std::size_t>(sent);
       }
-      if (out.find("Content-Length") == std::string::npos || out.find("!cut") != std::string::npos || out.find("X-Cut") != std::string::npos) return;
+      if (out.find("Content-Length") == std::string::npos || out.find("!cut") != std::string::npos ||
+          out.find("X-Cut") != std::string::npos)
+        return;
     }
   }
 
@@ -90,7 +92,8 @@ struct Clock {
 
 Fetcher fetcher_for(Clock& clock, const std::vector<std::string>& urls, Patience patience = {}) {
   patience.http = {.connect_seconds = 1, .stall_seconds = 0.3};
-  Fetcher fetcher({[&] { return clock.time; }, [&](double s) { clock.time += s; }, [&](const std::string& n) { clock.notes.push_back(n); }, [] { return 0.5; }},
+  Fetcher fetcher({[&] { return clock.time; }, [&](double s) { clock.time += s; },
+                   [&](const std::string& n) { clock.notes.push_back(n); }, [] { return 0.5; }},
                   patience);
   fetcher.set_servers(urls);
   return fetcher;
@@ -112,7 +115,9 @@ std::optional<std::uint64_t> range_of(const std::string& request) {
 std::string honest(const std::string& request) {
   const auto from = range_of(request);
   if (!from) return ok(kBody);
-  return ok(kBody.substr(*from), "206 Partial Content", "Content-Range: bytes " + std::to_string(*from) + "-" + std::to_string(kBody.size() - 1) + "/" + std::to_string(kBody.size()) + "\r\n");
+  return ok(kBody.substr(*from), "206 Partial Content",
+            "Content-Range: bytes " + std::to_string(*from) + "-" + std::to_string(kBody.size() - 1) + "/" +
+                std::to_string(kBody.size()) + "\r\n");
 }
 
 /// The code of the failure that object_to ends in, or "" when the file is right.
@@ -134,8 +139,9 @@ TEST_CASE("base URLs") {
   CHECK(parse_base_url("http://10.0.0.1:8080/store/").port == 8080);
   CHECK(parse_base_url("http://10.0.0.1/").path == "/");
   CHECK(parse_base_url("http://[fd00::1]:81/a/").host == "fd00::1");
-  for (const char* bad : {"", "https://10.0.0.1/", "http://host/", "http://10.0.0.1", "http://10.0.0.1:0/", "http://10.0.0.1:99999/", "http://10.0.0.1/x",
-                          "http://10.0.0.1/ /", "http://[fd00::1/", "http://10.0.0.1:80x/", "http:///", "http://10.0.0.1/\r\n/"}) {
+  for (const char* bad : {"", "https://10.0.0.1/", "http://host/", "http://10.0.0.1", "http://10.0.0.1:0/",
+                          "http://10.0.0.1:99999/", "http://10.0.0.1/x", "http://10.0.0.1/ /", "http://[fd00::1/",
+                          "http://10.0.0.1:80x/", "http:///", "http://10.0.0.1/\r\n/"}) {
     CAPTURE(bad);
     CHECK(tests::contains(tests::thrown_by([&] { return parse_base_url(bad); }), "server"));
   }
@@ -169,7 +175,9 @@ TEST_CASE("cut anywhere: resumed where it broke, with a server that does ranges 
 }
 
 TEST_CASE("chunked answers are read too") {
-  Server server([](const std::string&, int) { return std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"); });
+  Server server([](const std::string&, int) {
+    return std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n");
+  });
   Clock clock;
   Fetcher fetcher = fetcher_for(clock, {server.url});
   CHECK(fetcher.object(core::sha256("hello world"), std::nullopt, 100, code::kManifest, "it") == "hello world");
@@ -205,9 +213,14 @@ TEST_CASE("wrong bytes everywhere end in the object's code, not in a loop") {
 }
 
 TEST_CASE("answers that are nothing like HTTP, or not what was asked for") {
-  const std::string answers[] = {"garbage\r\n\r\n", ok("", "404 Not Found"), ok("moved", "302 Found", "Location: http://10.0.0.9/\r\n"),
-                                 ok(kBody.substr(5), "206 Partial Content", "Content-Range: bytes 5-299999/300000\r\n"), ok("", "500 Oops"), "",
-                                 "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", "HTTP/1.1 200 OK\r\n" + std::string(40000, 'x')};
+  const std::string answers[] = {"garbage\r\n\r\n",
+                                 ok("", "404 Not Found"),
+                                 ok("moved", "302 Found", "Location: http://10.0.0.9/\r\n"),
+                                 ok(kBody.substr(5), "206 Partial Content", "Content-Range: bytes 5-299999/300000\r\n"),
+                                 ok("", "500 Oops"),
+                                 "",
+                                 "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                                 "HTTP/1.1 200 OK\r\n" + std::string(40000, 'x')};
   for (const std::string& answer : answers) {
     CAPTURE(answer.substr(0, 60));
     Server server([&](const std::string& request, int n) { return n < 2 ? answer : honest(request); });
@@ -236,7 +249,8 @@ TEST_CASE("nobody listens: patience by the clock") {
 }
 
 TEST_CASE("a server that stalls is left") {
-  Server stall([](const std::string&, int) { return std::string("HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\nabc"); });
+  Server stall(
+      [](const std::string&, int) { return std::string("HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\nabc"); });
   Server good([](const std::string& request, int) { return honest(request); });
   Clock clock;
   Fetcher fetcher = fetcher_for(clock, {stall.url, good.url});

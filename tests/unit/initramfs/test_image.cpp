@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
-
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -25,7 +24,10 @@ std::string fake_module(const std::string& modinfo) {
   core::ByteWriter e;
   const std::string names("\0.shstrtab\0.modinfo\0", 20);
   const std::uint64_t sections = 64 + names.size() + modinfo.size();
-  e.append(std::string_view("\x7f" "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0", 16));
+  e.append(
+      std::string_view("\x7f"
+                       "ELF\x02\x01\x01\0\0\0\0\0\0\0\0\0",
+                       16));
   e.le16(1);
   e.le16(62);
   e.le32(1);
@@ -74,8 +76,10 @@ struct Image {
     write(base + "kernel/drivers/net/ethernet/fake/fake_lib.ko", "plain");
     write(base + "kernel/drivers/net/wireless/wifi.ko", "plain");
     write(base + "kernel/fs/squashfs.ko", "squash");
-    write(base + "modules.dep", "kernel/drivers/net/ethernet/fake/fake-nic.ko: kernel/drivers/net/ethernet/fake/fake_lib.ko\n"
-                                "kernel/drivers/net/ethernet/fake/fake_lib.ko:\nkernel/drivers/net/wireless/wifi.ko:\nkernel/fs/squashfs.ko:\n");
+    write(base + "modules.dep",
+          "kernel/drivers/net/ethernet/fake/fake-nic.ko: kernel/drivers/net/ethernet/fake/fake_lib.ko\n"
+          "kernel/drivers/net/ethernet/fake/fake_lib.ko:\nkernel/drivers/net/wireless/wifi.ko:\nkernel/fs/"
+          "squashfs.ko:\n");
     write(base + "modules.alias", "alias pci:v00001234* fake_nic\nalias pci:v00005678* wifi\n");
     write(base + "modules.softdep", "");
     write(base + "modules.builtin", "kernel/drivers/block/loop.ko\n");
@@ -99,7 +103,9 @@ struct Image {
   }
 };
 
-bool has(const std::vector<std::string>& list, const std::string& one) { return std::find(list.begin(), list.end(), one) != list.end(); }
+bool has(const std::vector<std::string>& list, const std::string& one) {
+  return std::find(list.begin(), list.end(), one) != list.end();
+}
 
 }  // namespace
 
@@ -107,9 +113,11 @@ TEST_CASE("an initramfs, read back by cpio") {
   Image image;
   const Report report = image.make("out");
   const std::string listing = image.list("out");
-  for (const char* path : {" init\n", " lib/modules/1.0/kernel/drivers/net/ethernet/fake/fake-nic.ko\n", " lib/modules/1.0/kernel/drivers/net/ethernet/fake/fake_lib.ko\n",
-                           " lib/modules/1.0/kernel/fs/squashfs.ko\n", " lib/modules/1.0/modules.alias\n", " lib/firmware/fake/one.bin\n", " sysroot\n", " dev/console\n",
-                           " sbin/modprobe -> ../init\n"}) {
+  for (const char* path :
+       {" init\n", " lib/modules/1.0/kernel/drivers/net/ethernet/fake/fake-nic.ko\n",
+        " lib/modules/1.0/kernel/drivers/net/ethernet/fake/fake_lib.ko\n", " lib/modules/1.0/kernel/fs/squashfs.ko\n",
+        " lib/modules/1.0/modules.alias\n", " lib/firmware/fake/one.bin\n", " sysroot\n", " dev/console\n",
+        " sbin/modprobe -> ../init\n"}) {
     CAPTURE(path);
     CHECK(tests::contains(listing, path));
   }
@@ -119,7 +127,8 @@ TEST_CASE("an initramfs, read back by cpio") {
   CHECK(report.missing_firmware == std::vector<std::string>{"fake/two.bin"});
   CHECK(report.file_bytes == core::read_file(image.scratch / "out").size());
   CHECK(report.file_bytes % 512 == 0);
-  const auto nic = std::find_if(report.items.begin(), report.items.end(), [](const Item& item) { return item.path.ends_with("fake-nic.ko"); });
+  const auto nic = std::find_if(report.items.begin(), report.items.end(),
+                                [](const Item& item) { return item.path.ends_with("fake-nic.ko"); });
   REQUIRE(nic != report.items.end());
   CHECK(nic->why == "driver of wired network");
 }
@@ -141,7 +150,8 @@ TEST_CASE("the same bytes again; compressed modules and firmware come out plain"
       ::unlink((packed.scratch / "usr/lib/firmware/fake/one.bin").c_str());
     }
     std::string dep = packed.root.read_file("usr/lib/modules/1.0/modules.dep");
-    for (std::size_t at = 0; (at = dep.find("fake-nic.ko", at)) != std::string::npos; at += 12) dep.insert(at + 11, suffix);
+    for (std::size_t at = 0; (at = dep.find("fake-nic.ko", at)) != std::string::npos; at += 12)
+      dep.insert(at + 11, suffix);
     packed.write("usr/lib/modules/1.0/modules.dep", dep);
     packed.make("three");
     CHECK(core::read_file(packed.scratch / "three") == one);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
-
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -23,10 +22,38 @@ TEST_CASE("module names") {
 }
 
 TEST_CASE("alias patterns agree with fnmatch") {
-  const char* patterns[] = {"pci:v00008086d000010D3sv*sd*bc*sc*i*", "*", "", "a*b", "a?c", "[a-c]x", "[^a]x", "[!a]x", "a*b*c*d", "acpi*:PNP0A03:*",
-                            "usb:v0B95p1790d[0-9]*", "[]]x", "x[", "**a", "dmi*:svn[Hh]P:*"};
-  const char* subjects[] = {"pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00", "", "ab", "aXXb", "abc", "ax", "bx", "dx", "abXcXd", "acpi:PNP0A03:",
-                            "usb:v0B95p1790d1", "usb:v0B95p1790dA", "]x", "x[", "bba", "dmi:bvnX:svnHP:pn", "pci:v00008086d000010D4sv1sd1bc1sc1i1"};
+  const char* patterns[] = {"pci:v00008086d000010D3sv*sd*bc*sc*i*",
+                            "*",
+                            "",
+                            "a*b",
+                            "a?c",
+                            "[a-c]x",
+                            "[^a]x",
+                            "[!a]x",
+                            "a*b*c*d",
+                            "acpi*:PNP0A03:*",
+                            "usb:v0B95p1790d[0-9]*",
+                            "[]]x",
+                            "x[",
+                            "**a",
+                            "dmi*:svn[Hh]P:*"};
+  const char* subjects[] = {"pci:v00008086d000010D3sv00008086sd0000A01Fbc02sc00i00",
+                            "",
+                            "ab",
+                            "aXXb",
+                            "abc",
+                            "ax",
+                            "bx",
+                            "dx",
+                            "abXcXd",
+                            "acpi:PNP0A03:",
+                            "usb:v0B95p1790d1",
+                            "usb:v0B95p1790dA",
+                            "]x",
+                            "x[",
+                            "bba",
+                            "dmi:bvnX:svnHP:pn",
+                            "pci:v00008086d000010D4sv1sd1bc1sc1i1"};
   for (const char* pattern : patterns)
     for (const char* subject : subjects) {
       CAPTURE(pattern);
@@ -59,9 +86,12 @@ constexpr const char* kAlias =
     "alias crypto-crc32c crc32c_generic\n"
     "alias fs-erofs erofs\n"
     "not understood\n";
-constexpr const char* kSoft = "softdep libcrc32c pre: crypto-crc32c\nsoftdep a pre: b\nsoftdep b pre: a\nsoftdep a post: late\nsoftdep x\n";
+constexpr const char* kSoft =
+    "softdep libcrc32c pre: crypto-crc32c\nsoftdep a pre: b\nsoftdep b pre: a\nsoftdep a post: late\nsoftdep x\n";
 
-std::vector<std::string> order(const std::vector<std::string>& names) { return Index(kDep, kAlias, kSoft).load_order(names); }
+std::vector<std::string> order(const std::vector<std::string>& names) {
+  return Index(kDep, kAlias, kSoft).load_order(names);
+}
 }  // namespace
 
 TEST_CASE("load order: hard and soft dependencies first, each once") {
@@ -90,7 +120,8 @@ TEST_CASE("wanted_by and resolve") {
 TEST_CASE("a subset's indexes can be read again and drop compression suffixes") {
   const Index index(kDep, kAlias, kSoft);
   const auto texts = index.subset({"erofs", "libcrc32c", "crc32c_generic"});
-  CHECK(texts.dep == "kernel/crypto/crc32c-generic.ko:\nkernel/fs/erofs.ko: kernel/lib/libcrc32c.ko\nkernel/lib/libcrc32c.ko:\n");
+  CHECK(texts.dep ==
+        "kernel/crypto/crc32c-generic.ko:\nkernel/fs/erofs.ko: kernel/lib/libcrc32c.ko\nkernel/lib/libcrc32c.ko:\n");
   CHECK(texts.alias == "alias crypto-crc32c crc32c_generic\nalias fs-erofs erofs\n");
   const Index again(texts.dep, texts.alias, texts.softdep);
   CHECK(again.load_order({"erofs"}) == index.load_order({"erofs"}));
@@ -123,7 +154,8 @@ TEST_CASE("build id among ELF notes") {
   notes.append(std::string_view("\xab\xcd\xef\0", 4));
   const Bytes all = notes.take();
   CHECK(initramfs::modules::build_id_in_notes(all) == "abcdef");
-  for (std::size_t n = 0; n < all.size() - 1; ++n) CHECK(initramfs::modules::build_id_in_notes(core::ByteView(all).first(n)).empty());
+  for (std::size_t n = 0; n < all.size() - 1; ++n)
+    CHECK(initramfs::modules::build_id_in_notes(core::ByteView(all).first(n)).empty());
   Bytes huge = all;
   huge[4] = huge[5] = huge[6] = huge[7] = std::byte{0xff};
   CHECK(initramfs::modules::build_id_in_notes(huge).empty());

@@ -12,13 +12,16 @@
 using namespace initramfs;
 
 namespace {
-Ipv4 ip(const char* text) { return parse_ipv4(text).value(); }
+Ipv4 ip(const char* text) {
+  return parse_ipv4(text).value();
+}
 }  // namespace
 
 TEST_CASE("IPv4 text") {
   CHECK(ip("10.0.2.15") == 0x0a00020fU);
   CHECK(print_ipv4(ip("255.254.1.0")) == "255.254.1.0");
-  for (const char* bad : {"", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ", "01.2.3.4", "1..2.3", "-1.2.3.4", "1.2.3.4000", "a.b.c.d"}) {
+  for (const char* bad : {"", "1", "1.2.3", "1.2.3.4.5", "256.1.1.1", "1.2.3.4 ", "01.2.3.4", "1..2.3", "-1.2.3.4",
+                          "1.2.3.4000", "a.b.c.d"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_ipv4(bad));
   }
@@ -43,7 +46,8 @@ TEST_CASE("ip= words") {
   CHECK(parse_ip_word("10.1.2.3").netmask == ip("255.0.0.0"));
   CHECK(parse_ip_word("172.20.1.1").netmask == ip("255.255.0.0"));
   CHECK(parse_ip_word("192.168.1.1").netmask == ip("255.255.255.0"));
-  for (const char* bad : {"nonsense", "none", "10.0.0.300", "10.0.0.1:::255.0.255.0", "10.0.0.1::::n:a/b", "10.0.0.1:::::e:whatever", "::::::none", "10.0.0.1:x"}) {
+  for (const char* bad : {"nonsense", "none", "10.0.0.300", "10.0.0.1:::255.0.255.0", "10.0.0.1::::n:a/b",
+                          "10.0.0.1:::::e:whatever", "::::::none", "10.0.0.1:x"}) {
     CAPTURE(bad);
     CHECK(tests::contains(tests::thrown_by([&] { return parse_ip_word(bad); }), "ip="));
   }
@@ -52,7 +56,8 @@ TEST_CASE("ip= words") {
 TEST_CASE("MAC text") {
   CHECK(print_mac(parse_mac("52:54:00:AB:cd:ef").value()) == "52:54:00:ab:cd:ef");
   CHECK(parse_mac("52-54-00-ab-cd-ef") == parse_mac("52:54:00:ab:cd:ef"));
-  for (const char* bad : {"", "52:54:00:ab:cd", "52:54:00:ab:cd:eg", "52:54:00:ab:cd:ef:00", "525400abcdef"}) CHECK_FALSE(parse_mac(bad));
+  for (const char* bad : {"", "52:54:00:ab:cd", "52:54:00:ab:cd:eg", "52:54:00:ab:cd:ef:00", "525400abcdef"})
+    CHECK_FALSE(parse_mac(bad));
 }
 
 namespace {
@@ -60,8 +65,8 @@ constexpr Mac kMac{0x52, 0x54, 0, 1, 2, 3};
 constexpr std::uint32_t kTransaction = 0xdeadbeef;
 
 /// A reply as a server sends it, built byte by byte from the RFC.
-core::Bytes reply(std::string_view options, std::uint8_t op = 2, std::uint32_t transaction = kTransaction, Mac mac = kMac, std::string_view sname = {},
-                  std::string_view file = {}) {
+core::Bytes reply(std::string_view options, std::uint8_t op = 2, std::uint32_t transaction = kTransaction,
+                  Mac mac = kMac, std::string_view sname = {}, std::string_view file = {}) {
   core::ByteWriter m;
   m.u8(op);
   m.u8(1);
@@ -100,7 +105,10 @@ core::Bytes reply(std::string_view options, std::uint8_t op = 2, std::uint32_t t
   return p.take();
 }
 
-const std::string kOffer("\x35\x01\x02\x36\x04\x0a\x00\x00\x01\x01\x04\xff\xff\xff\x00\x03\x04\x0a\x00\x00\xfe\x33\x04\x00\x00\x0e\x10\x0c\x04n001\xff", 40);
+const std::string kOffer(
+    "\x35\x01\x02\x36\x04\x0a\x00\x00\x01\x01\x04\xff\xff\xff\x00\x03\x04\x0a\x00\x00\xfe\x33\x04\x00\x00\x0e\x10\x0c"
+    "\x04n001\xff",
+    40);
 }  // namespace
 
 TEST_CASE("a DHCP offer") {
@@ -119,8 +127,8 @@ TEST_CASE("DHCP packets that are not ours are passed over") {
   CHECK_FALSE(read_dhcp_packet(reply(kOffer), kTransaction + 1, kMac));
   CHECK_FALSE(read_dhcp_packet(reply(kOffer), kTransaction, Mac{1, 2, 3, 4, 5, 6}));
   CHECK_FALSE(read_dhcp_packet(reply(kOffer, 1), kTransaction, kMac));
-  CHECK_FALSE(read_dhcp_packet(reply(std::string("\xff", 1)), kTransaction, kMac));                  // no type
-  CHECK_FALSE(read_dhcp_packet(reply(std::string("\x35\x01", 2)), kTransaction, kMac));              // cut in an option
+  CHECK_FALSE(read_dhcp_packet(reply(std::string("\xff", 1)), kTransaction, kMac));      // no type
+  CHECK_FALSE(read_dhcp_packet(reply(std::string("\x35\x01", 2)), kTransaction, kMac));  // cut in an option
   CHECK_FALSE(read_dhcp_packet(reply(std::string("\x35\x01\x02\x0c\xff\x41", 6)), kTransaction, kMac));
   core::Bytes broken = reply(kOffer);
   broken[10] ^= std::byte{1};
@@ -136,22 +144,30 @@ TEST_CASE("classless routes, long options in pieces, overload") {
   const auto bad = read_dhcp_packet(reply(head + std::string("\x79\x02\x21\x01\xff", 5)), kTransaction, kMac);
   REQUIRE(bad);
   CHECK(bad->routes.empty());
-  const auto overload = read_dhcp_packet(reply(head + std::string("\x34\x01\x03\xff", 4), 2, kTransaction, kMac, std::string("\x0c\x01s\xff", 4), std::string("\x0f\x01" "f\xff", 4)),
-                                         kTransaction, kMac);
+  const auto overload = read_dhcp_packet(
+      reply(head + std::string("\x34\x01\x03\xff", 4), 2, kTransaction, kMac, std::string("\x0c\x01s\xff", 4),
+            std::string("\x0f\x01"
+                        "f\xff",
+                        4)),
+      kTransaction, kMac);
   REQUIRE(overload);
   CHECK(overload->hostname == "s");
   CHECK(overload->domain == "f");
 }
 
 TEST_CASE("names from the wire cannot carry anything but a name") {
-  const auto got = read_dhcp_packet(reply(std::string("\x35\x01\x02\x0c\x06" "a\nb$(c\xff", 12)), kTransaction, kMac);
+  const auto got = read_dhcp_packet(reply(std::string("\x35\x01\x02\x0c\x06"
+                                                      "a\nb$(c\xff",
+                                                      12)),
+                                    kTransaction, kMac);
   REQUIRE(got);
   CHECK(got->hostname.empty());
 }
 
 TEST_CASE("hostile DHCP packets: every cut and many flips") {
   const core::Bytes good = reply(kOffer);
-  for (std::size_t n = 0; n < good.size(); ++n) CHECK_FALSE(read_dhcp_packet(core::ByteView(good).first(n), kTransaction, kMac));
+  for (std::size_t n = 0; n < good.size(); ++n)
+    CHECK_FALSE(read_dhcp_packet(core::ByteView(good).first(n), kTransaction, kMac));
   std::mt19937 random(1);
   for (int i = 0; i < 20000; ++i) {
     core::Bytes bytes = good;
@@ -161,7 +177,12 @@ TEST_CASE("hostile DHCP packets: every cut and many flips") {
 }
 
 TEST_CASE("what we send is a well-formed packet") {
-  const core::Bytes packet = make_dhcp_packet({.type = DhcpType::request, .transaction = 7, .mac = kMac, .requested = ip("10.0.0.11"), .server = ip("10.0.0.1"), .machine_id = {1}});
+  const core::Bytes packet = make_dhcp_packet({.type = DhcpType::request,
+                                               .transaction = 7,
+                                               .mac = kMac,
+                                               .requested = ip("10.0.0.11"),
+                                               .server = ip("10.0.0.1"),
+                                               .machine_id = {1}});
   const auto sum = [](core::ByteView data, std::uint32_t s) {
     for (std::size_t i = 0; i < data.size(); ++i) s += std::to_integer<std::uint32_t>(data[i]) << (i % 2 ? 0 : 8);
     while (s >> 16) s = (s & 0xffff) + (s >> 16);
@@ -176,7 +197,8 @@ TEST_CASE("what we send is a well-formed packet") {
 }
 
 TEST_CASE("which interface") {
-  const std::vector<Interface> all{{.name = "eth0", .mac = {1, 2, 3, 4, 5, 6}, .index = 2}, {.name = "eth1", .mac = kMac, .index = 3}};
+  const std::vector<Interface> all{{.name = "eth0", .mac = {1, 2, 3, 4, 5, 6}, .index = 2},
+                                   {.name = "eth1", .mac = kMac, .index = 3}};
   CHECK(candidates(all, "", "").size() == 2);
   CHECK(candidates(all, "52:54:00:01:02:03", "eth0").at(0).name == "eth1");
   CHECK(candidates(all, "", "eth0").at(0).name == "eth0");

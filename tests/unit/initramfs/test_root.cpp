@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Overlay archives applied to a plain directory and read back; what needs a mounted overlay is tested in machines.
 #include <doctest/doctest.h>
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -37,15 +36,21 @@ PathState file(const std::string& path, const std::string& content, std::uint32_
 PathState dir(const std::string& path, std::uint32_t mode = 0755, bool opaque = false) {
   return {.path = path, .type = PathType::dir, .mode = mode, .opaque = opaque};
 }
-PathState symbolic(const std::string& path, const std::string& target) { return {.path = path, .type = PathType::symlink, .target = target}; }
-PathState gone(const std::string& path) { return {.path = path, .type = PathType::whiteout}; }
+PathState symbolic(const std::string& path, const std::string& target) {
+  return {.path = path, .type = PathType::symlink, .target = target};
+}
+PathState gone(const std::string& path) {
+  return {.path = path, .type = PathType::whiteout};
+}
 
 core::Fd pack(const std::vector<std::pair<PathState, std::string>>& entries) {
   core::Fd fd(memfd_create("archive", MFD_CLOEXEC));
   core::archive::OverlayWriter writer(fd, 1700000000, "test");
   for (const auto& [entry, content] : entries) {
-    if (entry.type == PathType::file) writer.add_file(entry, content);
-    else writer.add(entry);
+    if (entry.type == PathType::file)
+      writer.add_file(entry, content);
+    else
+      writer.add(entry);
   }
   writer.finish();
   return fd;
@@ -99,7 +104,8 @@ TEST_CASE("applied and measured: the same state that was packed") {
     CHECK(measured[i] == entries[i].first);
   }
   CHECK_FALSE(tree.root.lstat("etc/old/inside"));
-  for (const char* path : {"etc", "etc/hosts", "etc/old", "etc/link"}) CHECK(tree.root.lstat(path)->st_mtime == 1700000000);
+  for (const char* path : {"etc", "etc/hosts", "etc/old", "etc/link"})
+    CHECK(tree.root.lstat(path)->st_mtime == 1700000000);
 }
 
 TEST_CASE("types replace each other; deletions delete; a second layer lies on the first") {
@@ -107,7 +113,8 @@ TEST_CASE("types replace each other; deletions delete; a second layer lies on th
   Tree tree;
   tree.root.make_dirs("a/deep/tree");
   tree.root.write_file("b", "file");
-  auto all = tree.apply({{file("a", "now a file"), "now a file"}, {dir("b"), ""}, {file("b/in", "x"), "x"}, {gone("nothing"), ""}});
+  auto all = tree.apply(
+      {{file("a", "now a file"), "now a file"}, {dir("b"), ""}, {file("b/in", "x"), "x"}, {gone("nothing"), ""}});
   CHECK(S_ISREG(tree.root.lstat("a")->st_mode));
   CHECK(tree.root.read_file("b/in") == "x");
   const auto second = tree.apply({{gone("a"), ""}, {dir("b", 0700), ""}});
@@ -124,8 +131,10 @@ TEST_CASE("types replace each other; deletions delete; a second layer lies on th
 TEST_CASE("measuring sees every change") {
   if (geteuid() != 0) return;
   Tree tree;
-  const auto applied = tree.apply({{dir("d", 0755, true), ""}, {file("d/f", "one"), "one"}, {symbolic("d/l", "f"), ""}});
-  core::format::StateDocument document{.arch = "x86_64", .verity_root_hash = std::string(64, '0'), .kernel_build_id = "00"};
+  const auto applied =
+      tree.apply({{dir("d", 0755, true), ""}, {file("d/f", "one"), "one"}, {symbolic("d/l", "f"), ""}});
+  core::format::StateDocument document{
+      .arch = "x86_64", .verity_root_hash = std::string(64, '0'), .kernel_build_id = "00"};
   const auto id = [&] {
     document.paths = measure_paths(applied, tree.fd);
     return core::format::state_id(document).text();
@@ -183,7 +192,8 @@ TEST_CASE("no way out by links of the tree") {
 
 TEST_CASE("a damaged archive touches nothing") {
   if (geteuid() != 0) return;
-  const core::Fd good = pack({{file("a", "aaaa"), "aaaa"}, {file("b", std::string(100000, 'b')), std::string(100000, 'b')}});
+  const core::Fd good =
+      pack({{file("a", "aaaa"), "aaaa"}, {file("b", std::string(100000, 'b')), std::string(100000, 'b')}});
   const std::string bytes = [&] {
     lseek(good.get(), 0, SEEK_SET);
     return core::read_whole(good);
@@ -199,7 +209,8 @@ TEST_CASE("a damaged archive touches nothing") {
 
 TEST_CASE("which paths are measured") {
   const auto paths = paths_to_measure({file("a/b/c", ""), dir("a", 0755), dir("x/y", 0755, true)});
-  CHECK(paths == std::vector<std::pair<std::string, bool>>{{"a", false}, {"a/b", false}, {"a/b/c", false}, {"x", false}, {"x/y", true}});
+  CHECK(paths == std::vector<std::pair<std::string, bool>>{
+                     {"a", false}, {"a/b", false}, {"a/b/c", false}, {"x", false}, {"x/y", true}});
   CHECK(paths_to_measure({}).empty());
 }
 
@@ -210,13 +221,14 @@ TEST_CASE("verity table: written, and read back") {
   const VerityTable table = parse_verity_table(text + " 1 ignore_zero_blocks");
   CHECK(table.root_hash == info.root_hash);
   CHECK(table.hash_start_block == 101);
-  for (const char* bad : {"", "1 2 3", "2 7:0 7:0 4096 4096 1 2 sha256 aa bb", "1 7:0 7:1 4096 4096 1 2 sha256 aa bb", "1 7:0 7:0 512 4096 1 2 sha256 aa bb",
-                          "1 7:0 7:0 4096 4096 x 2 sha256 aa bb"})
+  for (const char* bad : {"", "1 2 3", "2 7:0 7:0 4096 4096 1 2 sha256 aa bb", "1 7:0 7:1 4096 4096 1 2 sha256 aa bb",
+                          "1 7:0 7:0 512 4096 1 2 sha256 aa bb", "1 7:0 7:0 4096 4096 x 2 sha256 aa bb"})
     CHECK(tests::contains(tests::thrown_by([&] { return parse_verity_table(bad); }), "verity table"));
 }
 
 TEST_CASE("mount options are written out") {
-  CHECK(overlay_options("/l", "/u", "/w") == "lowerdir=/l,upperdir=/u,workdir=/w,index=off,metacopy=off,redirect_dir=off,xino=off");
+  CHECK(overlay_options("/l", "/u", "/w") ==
+        "lowerdir=/l,upperdir=/u,workdir=/w,index=off,metacopy=off,redirect_dir=off,xino=off");
   CHECK(upper_tmpfs_options(0, 0) == "mode=0755,size=50%");
   CHECK(upper_tmpfs_options(1 << 20, 7) == "mode=0755,size=1048576,nr_inodes=7");
 }
@@ -260,6 +272,8 @@ TEST_CASE("files that keep network managers away") {
   CHECK(tests::contains(tree.root.read_file("run/systemd/network/10-stateless.network"), "KeepConfiguration=yes"));
   CHECK(tests::contains(tree.root.read_file("run/systemd/network/10-stateless.link"), "MACAddress=52:54:00:00:00:01"));
   CHECK(tests::contains(tree.root.read_file("run/NetworkManager/conf.d/10-stateless.conf"), "interface-name:boot0"));
+  CHECK(tests::contains(tree.root.read_file("run/systemd/system/run-stateless-image.mount.d/10-stateless.conf"),
+                        "DefaultDependencies=no"));
   CHECK(tests::contains(tree.root.read_file("run/stateless/resolv.conf"), "nameserver 10.0.0.1"));
 }
 
