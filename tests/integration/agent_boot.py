@@ -186,6 +186,15 @@ def link_in_image(store):
     bad_archive(("etc/link/x", tarfile.REGTYPE, {"data": b"x"}))(store)
 
 
+def restarts(console):
+    """-no-reboot makes QEMU end where the machine would restart."""
+    try:
+        console.process.wait(20)
+        return []
+    except subprocess.TimeoutExpired:
+        return ["the node did not restart"]
+
+
 REG, DIR, SYM, LNK = tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
 CASES = [
     Case("root by an unknown key", "STL-ROOT-KEY", prepare=lambda s: setattr(s, "root_key", s.other_key)),
@@ -204,8 +213,9 @@ CASES = [
     Case("freshness replayed", "STL-FRESH-BAD", fault=freshness(nonce="00" * 32)),
     Case("freshness older", "STL-FRESH-BAD", fault=freshness(generation=0, root="sha256:" + "00" * 32)),
     Case("freshness by the wrong key", "STL-FRESH-BAD", fault=freshness(key=lambda s: s.other_key)),
-    Case("superseded", "STL-FRESH-SUPERSEDED", fault=freshness(generation=99, root="sha256:" + "33" * 32, manifest="sha256:" + "44" * 32)),
+    Case("superseded, and restarts at once", "STL-FRESH-SUPERSEDED", after=restarts, fault=freshness(generation=99, root="sha256:" + "33" * 32, manifest="sha256:" + "44" * 32)),
     Case("freshness required", "STL-FRESH-NONE", prepare=change(policy__freshness="require-fresh"), live=False),
+    Case("image larger than the memory", "STL-MEMORY", prepare=lambda s: s.root_image.update(size=1 << 40)),
     Case("image flipped", "STL-IMAGE", fault=flip(object_of("image"))),
     Case("image too long", "STL-IMAGE", prepare=lambda s: s.root_image.update(size=s.root_image["size"] - 4096)),
     Case("overlay flipped", "STL-OVERLAY", fault=flip(object_of("group overlay"))),
@@ -267,6 +277,8 @@ def run_refusal(work, inputs, case):
             except Exception as error:  # noqa: BLE001: any lack of a report is the finding
                 problems.append(f"no report: {type(error).__name__}")
         line = console.lines()[-1] if console.lines() else ""
+        if case.after and not problems:
+            problems += case.after(console)
         return problems, f"{line} [{time.monotonic() - console.start:.0f} s]"
     finally:
         console.stop()
@@ -352,6 +364,8 @@ GOOD = {
     "good: words of iPXE": {"words": {"ip": "10.0.2.15::10.0.2.2:255.255.255.0:n001::none"}},
     "good: DHCP": {},
     "good: e1000e, no BOOTIF, no overlayd": {"words": {"BOOTIF": None}, "live": False, "nic": "e1000e"},
+    "good: two cards, the second boots": {"extra": ("-netdev", "user,id=other,net=10.9.0.0/24,restrict=on",
+                                                    "-device", "virtio-net-pci,netdev=other,mac=52:54:00:aa:00:77,romfile=,addr=2")},
     "good: connection cut three times": {"fault": cut_image},
     "good: first answers lie": {"fault": first_answers_lie},
 }

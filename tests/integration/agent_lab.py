@@ -272,4 +272,4 @@ def machine(kernel, initrd, append, nic="virtio-net-pci", memory=512, extra=()):
     return Console(["qemu-system-x86_64", "-nodefaults", "-display", "none", "-serial", "stdio", "-no-reboot", "-accel", "tcg,thread=multi", "-cpu", "max",
                     "-m", str(memory), "-smp", "2", "-kernel", str(kernel), "-initrd", str(initrd), "-append", append,
                     "-smbios", f"type=1,uuid={UUID},serial=SN-0001",
-                    "-netdev", "user,id=net", "-device", f"{nic},netdev=net,mac={MAC},romfile=", *extra])
+                    *extra, "-netdev", "user,id=net", "-device", f"{nic},netdev=net,mac={MAC},romfile="])
