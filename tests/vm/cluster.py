@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The cluster of the demo and of the VM tests: an image, a description, a store, keys, and overlayd in a lab."""
+import base64
+import hashlib
 import json
 import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import time
 
 from lab import LabError
@@ -16,6 +19,7 @@ BUILD = pathlib.Path(os.environ.get("STATELESS_BUILD", TOP / "build/release"))
 RPMDISTRO = pathlib.Path(os.environ.get("STATELESS_RPMDISTRO", TOP / "build/rpmdistro"))
 MKSTATELESS = BUILD / "imagebuilder/mkstateless"
 STATELESSCTL = BUILD / "overlayd/statelessctl"
+AGENT = BUILD / "initramfs/stateless-agent"
 OVERLAYD = BUILD / "overlayd/overlayd"
 IPXE = pathlib.Path("/usr/lib/ipxe")
 PORT = 8080
@@ -68,24 +72,39 @@ class Cluster:
     # -- making -------------------------------------------------------------------------------------------------
 
     def make_image(self, package_list=SITE.parent / "node.list", name="base", tag="demo"):
-        """Builds the image into the store and returns its id."""
-        self.dir.mkdir(parents=True, exist_ok=True)
-        return program([MKSTATELESS, "build", package_list, "--repo", RPMDISTRO / "base", "--store", self.store,
-                        "--name", name, "--tag", tag], self.log).strip()
+        """Builds the image into the store and returns NAME@ID."""
+        work = self.dir / "work"
+        work.mkdir(parents=True, exist_ok=True)
+        return program([MKSTATELESS, "build", package_list, "--repo", RPMDISTRO / "base", "--key",
+                        RPMDISTRO / "base/RPM-GPG-KEY-rpmdistro", "--store", self.store, "--name", name, "--tag", tag, "--cache",
+                        self.dir / "cache", "--work", work, "--agent", AGENT], self.log).strip()
+
+    def remove(self):
+        """Everything but the directory itself and the lab's own."""
+        for path in (self.description, self.store, self.keys, self.state, self.tftp):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def forget_generations(self):
+        """A store with images only, for a cluster that begins anew."""
+        for generation in (self.store / "generations").iterdir():
+            shutil.rmtree(generation)
+        (self.store / "current").unlink(missing_ok=True)
+
+    def make_keys(self):
+        """New keys, and the id that `init` drew with them."""
+        shutil.rmtree(self.keys, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=self.dir) as scratch:
+            out = program([STATELESSCTL, "--json", "--cluster", f"{scratch}/new", "--keys", self.keys, "init", "--name", "demo"], self.log)
+        return json.loads(out)["cluster"]
 
     def make_description(self, site=SITE):
         """A new cluster with new keys, described by a copy of `site`, with a throw-away ssh key laid on every node."""
-        for path in (self.description, self.keys, self.state):
+        for path in (self.description, self.state, self.ssh_key.parent):
             shutil.rmtree(path, ignore_errors=True)
-        self.ctl("init", "--name", "demo")
-        text = (self.description / "cluster.toml").read_text()
-        cluster_id = next(line.split('"')[1] for line in text.splitlines() if line.strip().startswith("id"))
-        for entry in self.description.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        shutil.copytree(site, self.description, dirs_exist_ok=True)
+        cluster_id = self.make_keys()
+        shutil.copytree(site, self.description)
         toml = self.description / "cluster.toml"
         toml.write_text(toml.read_text().replace("@CLUSTER_ID@", cluster_id))
-        shutil.rmtree(self.ssh_key.parent, ignore_errors=True)
         self.ssh_key.parent.mkdir(parents=True)
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(self.ssh_key)], check=True)
         authorized = self.description / "cluster/root/.ssh/authorized_keys"
@@ -104,8 +123,39 @@ class Cluster:
 
     def nodes(self):
         """node name -> what `node list` says of it."""
-        rows = json.loads(self.ctl("node", "list", "--json", "-v"))
+        rows = json.loads(self.ctl("--json", "-v", "node", "list"))
         return {row["node"]: row for row in rows}
+
+    def object(self, digest):
+        """The bytes of an object."""
+        name = digest.removeprefix("sha256:")
+        return (self.store / "objects/sha256" / name[:2] / name).read_bytes()
+
+    def image(self):
+        """The manifest of the image that the site boots."""
+        tag = (self.store / "images/base/tags/demo").read_text().strip()
+        return json.loads((self.store / "images/base" / tag).read_bytes())
+
+    def payload(self):
+        with open(self.store / "current/root", "rb") as f:
+            return base64.b64decode(json.load(f)["payload"])
+
+    def root_digest(self):
+        return hashlib.sha256(self.payload()).hexdigest()
+
+    def generation(self):
+        """The generation root in force."""
+        return json.loads(self.payload())
+
+    def shard_digest(self, node):
+        return self.generation()["shards"][hashlib.sha256(node.encode()).digest()[0]]
+
+    def node_reference(self, node):
+        """Digest of a node's manifest."""
+        return json.loads(self.object(self.shard_digest(node)))["nodes"][node]["digest"]
+
+    def node_manifest(self, node):
+        return json.loads(self.object(self.node_reference(node)))
 
     # -- serving ------------------------------------------------------------------------------------------------
 
@@ -122,7 +172,7 @@ class Cluster:
         lab.start_dnsmasq(str(self.dir / "dnsmasq.conf"))
 
     def write_dhcp(self):
-        self.ctl("dhcp", "--network", "boot", "--interface", "lab0", "--address", self.lab.server_ip, "--tftp", self.tftp,
+        self.ctl("pxe", "dnsmasq", "--network", "boot", "--interface", "lab0", "--address", self.lab.server_ip, "--tftp", self.tftp,
                  "--output", self.dir)
 
     def new_dhcp(self):

@@ -234,12 +234,16 @@ class Lab:
         except OSError:
             return ""
 
-    def run(self, argv, timeout=60, check=True, in_namespace=True, input=None):
-        """Runs argv in the namespace and returns the CompletedProcess with text output."""
-        done = subprocess.run(self.inside(argv) if in_namespace else argv, capture_output=True, text=True,
-                              timeout=timeout, input=input, errors="replace")
+    def run(self, argv, timeout=60, check=True, in_namespace=True, input=None, binary=False):
+        """Runs argv in the namespace and returns the CompletedProcess; its output is text unless `binary`."""
+        try:
+            done = subprocess.run(self.inside(argv) if in_namespace else argv, capture_output=True, text=not binary,
+                                  timeout=timeout, input=input, errors=None if binary else "replace")
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{' '.join(argv)}: not done after {timeout:.0f} s") from None
         if check and done.returncode != 0:
-            raise LabError(f"{' '.join(argv)}: exit code {done.returncode}\n{done.stderr.strip()}")
+            said = done.stderr.decode(errors="replace") if binary else done.stderr
+            raise LabError(f"{' '.join(argv)}: exit code {done.returncode}\n{said.strip()}")
         return done
 
     # -- servers ------------------------------------------------------------------------------------------------

@@ -174,10 +174,18 @@ class Machine:
                 "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", "ConnectTimeout=20",
                 "-o", "ServerAliveInterval=10", f"root@{self.address}", *argv]
 
-    def run(self, argv, key, timeout=90, check=True):
-        """Runs argv as root in the booted node over ssh; the words reach the node as they are."""
+    def wait_ssh(self, key, timeout=90):
+        """sshd may come up after the login prompt; waits until it lets us in."""
+        end = time.monotonic() + timeout * time_scale()
+        while self.lab.run(self.ssh_argv(["true"], str(key)), timeout=60 * time_scale(), check=False).returncode != 0:
+            if time.monotonic() > end:
+                raise Timeout(f"{self.name}: no ssh within {timeout * time_scale():.0f} s after the login prompt")
+            time.sleep(0.5)
+
+    def run(self, argv, key, timeout=90, check=True, **how):
+        """Runs argv as root in the booted node over ssh; the words reach the node as they are. See Lab.run()."""
         quoted = ["'" + a.replace("'", "'\\''") + "'" for a in argv]
-        return self.lab.run(self.ssh_argv(quoted, key), timeout=timeout * time_scale(), check=check)
+        return self.lab.run(self.ssh_argv(quoted, str(key)), timeout=timeout * time_scale(), check=check, **how)
 
 
 def wait_all(patterns, timeout, failure=None):
