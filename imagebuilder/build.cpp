@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+
+
+
 #include "imagebuilder/build.hpp"
 
 #include <sys/stat.h>
@@ -20,11 +23,11 @@
 #include "imagebuilder/parallel.hpp"
 #include "imagebuilder/repo/repository.hpp"
 #include "imagebuilder/root/build_root.hpp"
+#include "imagebuilder/root/database.hpp"
 #include "imagebuilder/root/kernel.hpp"
 #include "imagebuilder/root/normalize.hpp"
 #include "imagebuilder/root/ownership.hpp"
 #include "imagebuilder/root/scratch.hpp"
-#include "imagebuilder/rpm/database.hpp"
 #include "imagebuilder/rpm/install_child.hpp"
 #include "imagebuilder/rpm/order.hpp"
 #include "imagebuilder/rpm/package_file.hpp"
@@ -139,7 +142,7 @@ plan::LockFile make_lock(const BuildOptions& options, const Resolved& resolved, 
   lock.format = pack::SquashfsWriter().format();
   lock.level = static_cast<std::uint64_t>(options.level);
   lock.toolchain = {{"librpm", rpm::librpm_version()},
-                    {"sqlite", rpm::sqlite_version()},
+                    {"sqlite", root::sqlite_version()},
                     {"squashfs", pack::squashfs_toolchain()},
                     {"normalizer", std::string(root::kNormalizerVersion)}};
   for (const auto index : order.order) {
@@ -213,7 +216,7 @@ void make_root(const plan::LockFile& lock, const std::vector<std::string>& paths
     ownership.add(lock.packages[i].nevra(), owned);
   }
   core::ProgressStep step(world.progress, "normalise");
-  rpm::canonicalise_database(build_root.path(), lock.database);
+  root::canonicalise_database(build_root.path(), lock.database);
   ownership.claim(lock.database.substr(1) + "/rpmdb.sqlite", "database");
   const auto root_dir = core::RootDir::open(build_root.path());
   root::NormalizeContext context{.root = root_dir, .ownership = ownership, .epoch = lock.epoch, .database = lock.database};

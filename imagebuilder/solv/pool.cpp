@@ -60,6 +60,13 @@ void Pool::add_scenario(const std::string& id, const std::string& text) {
   FileHandle file(fmemopen(const_cast<char*>(text.data()), text.size(), "r"));
   if (!file || testcase_add_testtags(repo, file.get(), 0) != 0)
     throw core::Error(core::ErrorKind::parse, "cannot read the scenario " + id, pool_errstr(state_->pool.get()));
+  Id index;
+  Solvable* solvable;
+  FOR_REPO_SOLVABLES(repo, index, solvable) {
+    const Id self = pool_rel2id(state_->pool.get(), solvable->name, solvable->evr, REL_EQ, 1);
+    solvable->dep_provides = repo_addid_dep(repo, solvable->dep_provides, self, 0);
+  }
+  repo_internalize(repo);
   state_->ready = false;
 }
 

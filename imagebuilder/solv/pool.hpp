@@ -35,6 +35,7 @@ class Pool {
   void add_repository(const RepositoryFiles& files);
 
   /// Adds packages in libsolv's test notation ("=Ver: 3.0" and so on): solver scenarios without a repository.
+  /// Each package provides its own name and version without saying so.
   void add_scenario(const std::string& id, const std::string& text);
 
   std::size_t package_count() const;

@@ -92,7 +92,7 @@ plan::Answer Pool::solve(const plan::Request& request) {
     if (add_job(pool, want, SOLVER_INSTALL, jobs)) continue;
     const std::string where = want.source.empty() ? "" : want.source + ": ";
     unknown.problems.push_back(where + "no package in the repositories is named '" + want.text + "' or provides it");
-    if (const auto near = nearest_name(pool, want.text); !near.empty())
+    if (const auto near = nearest_name(pool, want.text); !near.empty() && near != want.text)
       unknown.hints.push_back("instead of '" + want.text + "', did you mean '" + near + "'?");
   }
   if (!unknown.problems.empty()) return unknown;

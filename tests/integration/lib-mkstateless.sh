@@ -64,7 +64,7 @@ package() {
   } >>"$spec"
   SOURCE_DATE_EPOCH=1700000000 rpmbuild --quiet -bb --target x86_64 \
     -D "_topdir $WORK/rpmbuild" -D "_rpmdir $WORK/rpms" -D "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" \
-    -D "_buildhost test" -D "use_source_date_epoch_as_buildtime 1" -D "_binary_payload w1.zstdio" -D "__strip /bin/true" \
+    -D "_buildhost test" -D "use_source_date_epoch_as_buildtime 1" -D "clamp_mtime_to_source_date_epoch 1" -D "_binary_payload w1.zstdio" -D "__strip /bin/true" \
     -D "__os_install_post %{nil}" -D "_build_id_links none" -D "debug_package %{nil}" -D "_invalid_encoding_terminates_build 0" -D "__spec_install_post %{nil}" \
     "$spec" >"$WORK/rpmbuild.log" 2>&1 || { cat "$spec" "$WORK/rpmbuild.log" >&2; fail "rpmbuild of $name"; }
 }

@@ -11,4 +11,4 @@ install app
 install tool
 problem app
 problem tool
-problem cannot install both lib-1-1.noarch and lib-2-1.noarch
+problem cannot install both lib-

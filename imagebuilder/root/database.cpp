@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "imagebuilder/rpm/database.hpp"
+#include "imagebuilder/root/database.hpp"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -12,7 +12,7 @@
 #include "core/fd.hpp"
 #include "core/handle.hpp"
 
-namespace imagebuilder::rpm {
+namespace imagebuilder::root {
 namespace {
 
 using Connection = core::Handle<sqlite3, sqlite3_close_v2>;
@@ -74,4 +74,4 @@ void canonicalise_database(const std::string& root_dir, const std::string& datab
 
 std::string sqlite_version() { return sqlite3_libversion(); }
 
-}  // namespace imagebuilder::rpm
+}  // namespace imagebuilder::root

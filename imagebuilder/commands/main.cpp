@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// mkstateless: the table of commands. Everything else lives in commands/ and below.
+// mkstateless: the table of commands.
 #include <CLI/CLI.hpp>
 
 #include "core/cli.hpp"

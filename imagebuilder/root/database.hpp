@@ -4,7 +4,7 @@
 #pragma once
 #include <string>
 
-namespace imagebuilder::rpm {
+namespace imagebuilder::root {
 
 /// Rewrites ROOT/DATABASE/rpmdb.sqlite: no write-ahead log (a database in WAL mode cannot be opened on a read-only file
 /// system at all), no query statistics (they depend on what this process happened to ask), fixed header counters.
@@ -13,4 +13,4 @@ void canonicalise_database(const std::string& root_dir, const std::string& datab
 
 std::string sqlite_version();
 
-}  // namespace imagebuilder::rpm
+}  // namespace imagebuilder::root
