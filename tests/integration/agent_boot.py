@@ -366,6 +366,8 @@ GOOD = {
     "good: e1000e, no BOOTIF, no overlayd": {"words": {"BOOTIF": None}, "live": False, "nic": "e1000e"},
     "good: two cards, the second boots": {"extra": ("-netdev", "user,id=other,net=10.9.0.0/24,restrict=on",
                                                     "-device", "virtio-net-pci,netdev=other,mac=52:54:00:aa:00:77,romfile=,addr=2")},
+    "good: two cards, no BOOTIF, one network is silent": {"words": {"BOOTIF": None}, "extra": (
+        "-netdev", "socket,id=other,udp=127.0.0.1:9,localaddr=127.0.0.1:0", "-device", "virtio-net-pci,netdev=other,mac=52:54:00:aa:00:77,romfile=,addr=2")},
     "good: connection cut three times": {"fault": cut_image},
     "good: first answers lie": {"fault": first_answers_lie},
 }
