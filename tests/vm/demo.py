@@ -183,7 +183,7 @@ class Demo:
         rows = self.cluster.nodes()
         for name in NODES:
             self.expect(rows[name]["expected"] == self.rows[name]["measured"], f"{name} is to be something else than at first")
-        return f"generation {rows['n001']['generation']} expects the first state ids again"
+        return f"generation {rows['n001']['published_generation']} expects the first state ids again"
 
     def new_hardware(self):
         # The description still has the edit that was rolled back; taken out, so that the next publish does not bring it back.
