@@ -13,7 +13,7 @@
 #include <cstring>
 
 #include "core/error.hpp"
-#include "core/root_dir.hpp"
+#include "core/fd.hpp"
 
 extern char** environ;
 
@@ -45,18 +45,22 @@ void empty_directory(int directory, dev_t device) {
 }  // namespace
 
 std::string find_init(const std::string& root) {
-  const core::RootDir tree = core::RootDir::open(root);
+  // Links are followed as init itself will: from within. chroot(2) does that on every kernel, openat2(2) only from 5.6
+  // on.
+  const core::Fd old_root = core::open_file("/", O_PATH | O_DIRECTORY);
+  const core::Fd old_directory = core::open_file(".", O_PATH | O_DIRECTORY);
+  if (chroot(root.c_str()) != 0) core::throw_errno("cannot look into " + root);
+  std::string found;
   for (const char* path : {"/sbin/init", "/usr/lib/systemd/systemd", "/lib/systemd/systemd", "/bin/init"}) {
-    try {
-      const core::Fd fd = tree.open_if_exists(path, O_PATH);
-      if (!fd) continue;
-      const struct stat info = core::stat_fd(fd);
-      if (S_ISREG(info.st_mode) && (info.st_mode & 0111) != 0) return path;
-    } catch (const core::Error&) {
-      // A dangling or looping link: not this one.
+    struct stat info {};
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 0111) != 0) {
+      found = path;
+      break;
     }
   }
-  return {};
+  if (fchdir(old_root.get()) != 0 || chroot(".") != 0 || fchdir(old_directory.get()) != 0)
+    core::throw_errno("cannot come back from " + root);
+  return found;
 }
 
 void switch_root(const std::string& root, const std::string& init) {

@@ -234,6 +234,7 @@ TEST_CASE("mount options are written out") {
 }
 
 TEST_CASE("init of a root, links followed within it") {
+  if (geteuid() != 0) return;  // chroot
   Tree tree;
   CHECK(find_init(tree.scratch.path()).empty());
   tree.root.make_dirs("usr/lib/systemd");
