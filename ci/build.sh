@@ -8,7 +8,7 @@ build=build/release
 if [[ ! -f $build/build.ninja ]]; then
   mkdir -p build
   rm -rf "$build"
-  meson setup "$build" . -Dbuildtype=debugoptimized "$@" >"${TMPDIR:-/tmp}/stateless-meson.$$" 2>&1 || {
+  meson setup "$build" . -Doptimization=2 -Ddebug=false -Dunit_tests=false "$@" >"${TMPDIR:-/tmp}/stateless-meson.$$" 2>&1 || {
     cat "${TMPDIR:-/tmp}/stateless-meson.$$" >&2
     rm -f "${TMPDIR:-/tmp}/stateless-meson.$$"
     exit 1

@@ -99,7 +99,7 @@ def configure(directory, *options):
 
 def unit_tests(tally):
     if not must(tally, "configure sanitizer build", configure(SANITIZE, "-Db_sanitize=address,undefined", "-Db_lundef=false",
-                                                              "-Dbuildtype=debug", "-Doptimization=1"), 300):
+                                                              "-Dbuildtype=plain", "-Dcpp_args=-g1"), 300):
         return
     if not must(tally, "build with sanitizers", ["ninja", "-C", SANITIZE], 2400):
         return
