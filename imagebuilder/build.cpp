@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-
-
-
 #include "imagebuilder/build.hpp"
 
 #include <sys/stat.h>
@@ -268,9 +265,12 @@ BuildResult build(const BuildOptions& options, World& world) {
   root::enter_private_mounts();
   const auto store = core::store::ObjectStore::create(options.store);
   const root::Scratch scratch(options.work_dir);
-  const root::BuildRoot build_root(scratch.path(), installed_bytes);
-  world.log.info(build_root.in_memory() ? "building the root in memory"
-                                        : "building the root on disk, in " + scratch.path() + ": memory is short");
+  const root::BuildRoot build_root(scratch.path(), installed_bytes, options.root_place);
+  if (build_root.in_memory())
+    world.log.info("building the root in memory");
+  else
+    world.log.info("building the root on disk, in " + scratch.path() +
+                   (options.root_place == root::Place::automatic ? ": memory is short" : ""));
   root::Ownership ownership(build_root.path());
   make_root(lock, paths_in_order, build_root, ownership, world);
   watch.lap("install");

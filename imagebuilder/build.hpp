@@ -17,6 +17,7 @@
 #include "core/progress.hpp"
 #include "imagebuilder/plan/lock_file.hpp"
 #include "imagebuilder/plan/solution.hpp"
+#include "imagebuilder/root/build_root.hpp"
 #include "initramfs/image/initramfs.hpp"
 
 namespace imagebuilder {
@@ -40,6 +41,7 @@ struct BuildOptions {
   std::vector<std::string> keys;          ///< files with public keys of packages
   bool gpgcheck = true;
   std::string work_dir;                   ///< where scratch directories are made
+  root::Place root_place = root::Place::automatic;
   std::string agent;                      ///< path of the static agent
   std::string kernel;                     ///< release; empty: the only one
   std::vector<std::string> kernel_arguments;

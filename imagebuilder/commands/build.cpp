@@ -112,6 +112,10 @@ void add_build(Program& program) {
   command->add_option("--key", options->keys, "File with public keys that packages must be signed with; repeatable")->option_text("FILE");
   command->add_flag("!--no-gpgcheck", options->gpgcheck, "Check digests only, no signatures");
   command->add_option("--work", options->work_dir, "Where scratch directories are made (default /var/tmp)")->option_text("DIR");
+  static const std::map<std::string, root::Place> kPlaces = {
+      {"auto", root::Place::automatic}, {"memory", root::Place::memory}, {"disk", root::Place::disk}};
+  command->add_option("--root-in", options->root_place, "Where the root is built: auto (default), memory, disk")
+      ->transform(CLI::CheckedTransformer(kPlaces))->option_text("PLACE");
   command->add_option("--level", options->level, "Compression level, zstd 1 to 22 (default 3)")->option_text("N");
   command->add_option("--initramfs-level", options->initramfs_level, "Compression level of the initramfs, zstd 1 to 19 (default 6)")
       ->check(CLI::Range(1, 19))->option_text("N");

@@ -47,12 +47,12 @@ void enter_private_mounts() {
   entered = true;
 }
 
-BuildRoot::BuildRoot(const std::string& work_dir, std::uint64_t expected_bytes) : path_(work_dir + "/root") {
+BuildRoot::BuildRoot(const std::string& work_dir, std::uint64_t expected_bytes, Place place) : path_(work_dir + "/root") {
   make_directory(path_, 0755);
   // Packages count sizes in whole blocks, scriptlets add caches: half as much again, and the image itself may be
   // written beside it.
   const std::uint64_t wanted = expected_bytes + expected_bytes / 2 + 256 * kMiB;
-  if (wanted <= available_memory() / 10 * 7) {
+  if (place == Place::memory || (place == Place::automatic && wanted <= available_memory() / 10 * 7)) {
     const std::string options = "mode=0755,nr_inodes=0,size=" + std::to_string(wanted);
     if (mount("mkstateless", path_.c_str(), "tmpfs", 0, options.c_str()) != 0) core::throw_errno("cannot mount a tmpfs on " + path_);
     in_memory_ = true;

@@ -16,11 +16,13 @@ namespace imagebuilder::root {
 /// nothing. \throws core::Error of kind refused without the privilege, with what is missing.
 void enter_private_mounts();
 
+enum class Place { automatic, memory, disk };
+
 /// A directory for a root: a tmpfs when there is memory enough, a directory on disk otherwise.
 class BuildRoot {
  public:
   /// `work_dir` exists; the root becomes `work_dir`/root. `expected_bytes` is what the packages say they need.
-  BuildRoot(const std::string& work_dir, std::uint64_t expected_bytes);
+  BuildRoot(const std::string& work_dir, std::uint64_t expected_bytes, Place place);
   ~BuildRoot();
   BuildRoot(const BuildRoot&) = delete;
   BuildRoot& operator=(const BuildRoot&) = delete;

@@ -226,7 +226,7 @@ PackageFacts verify_package(const std::string& path, const PackageDigests& diges
   const auto algorithm = headerGetNumber(header.get(), RPMTAG_PAYLOADDIGESTALGO);
   if (!named.empty() && algorithm == PGPHASHALGO_SHA256) {
     if (named != digests.payload->hex())
-      throw broken(expected, "its payload was tampered with: SHA-256 is " + digests.payload->hex() + ", the header says " + named);
+      throw broken(expected, "its payload is damaged or was tampered with: SHA-256 is " + digests.payload->hex() + ", the header says " + named);
   } else if (keys != nullptr) {
     throw broken(expected, "its header names no SHA-256 of the payload, so that the signature does not cover it")
         .with_hint("rebuild the package with rpm 4.14 or later");

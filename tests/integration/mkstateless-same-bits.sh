@@ -35,7 +35,7 @@ key=()
 [[ -f $repo/RPM-GPG-KEY-rpmdistro ]] && key=(--key "$repo/RPM-GPG-KEY-rpmdistro")
 build() {  # build STORE LIST REPO
   "$MKSTATELESS" build "$2" --store "$1" --name same --work "$WORK/work" --cache "$WORK/cache" --repo "$3" --agent "$AGENT" --drivers virtio \
-    "${key[@]:---no-gpgcheck}" --progress none
+    "${key[@]:---no-gpgcheck}" --progress none "${@:4}"
 }
 expect 0 "" build "$WORK/a" "$WORK/list" "$repo"
 first=$(grep ^same@ "$WORK/out")
@@ -73,6 +73,8 @@ before=$(grep -c 'GET .*\.rpm' "$WORK/http.log")
 expect 0 "" build "$WORK/c" "$WORK/list" "http://127.0.0.1:$port"
 [[ $(grep ^same@ "$WORK/out") = "$first" ]] || fail "from a warm cache: another image"
 [[ $(grep -c 'GET .*\.rpm' "$WORK/http.log") = "$before" ]] || fail "cached packages were fetched again"
+expect 0 "building the root on disk" build "$WORK/e" "$WORK/list" "$repo" --root-in disk
+[[ $(grep ^same@ "$WORK/out") = "$first" ]] || fail "built on disk: another image"
 # A damaged cache is noticed.
 victim=$(ls "$WORK"/cache/packages/*.rpm | head -1)
 printf x >>"$victim"
