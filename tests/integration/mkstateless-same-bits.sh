@@ -16,7 +16,7 @@ Requires: testshell
 %description
 test
 %post
-echo alpha >>/opt/order
+mkdir -p /opt; echo alpha >>/opt/order
 mkdir -p /var/log /tmp /run /var/cache/ldconfig
 date >/var/log/alpha; date >/tmp/alpha; date >/run/alpha; date >/var/cache/ldconfig/aux-cache
 E
@@ -25,7 +25,7 @@ Requires: testshell
 %description
 test
 %post
-echo beta >>/opt/order
+mkdir -p /opt; echo beta >>/opt/order
 E
   make_repo "$WORK/repo" "$WORK"/rpms/*.rpm
   repo=$WORK/repo
@@ -46,9 +46,7 @@ sort -R "$WORK/list" | sed 's/^/  /; s/$/   # a comment/' >"$WORK/elsewhere/shuf
 (
   cd "$WORK/elsewhere"
   umask 077
-  export TZ=America/New_York LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8 HOME=/nowhere FOO=bar
-  unset TERM
-  expect 0 "" taskset -c 0 "$MKSTATELESS" build shuffled --store other-store --name same --work other-work --cache other-cache --repo "$WORK/copy" \
+  expect 0 "" env -u TERM TZ=America/New_York LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8 HOME=/nowhere FOO=bar taskset -c 0 "$MKSTATELESS" build shuffled --store other-store --name same --work other-work --cache other-cache --repo "$WORK/copy" \
     --agent "$AGENT" --drivers virtio "${key[@]:---no-gpgcheck}" --progress none
 )
 [[ $(grep ^same@ "$WORK/out") = "$first" ]] || {
@@ -76,7 +74,7 @@ expect 0 "" build "$WORK/c" "$WORK/list" "http://127.0.0.1:$port"
 expect 0 "building the root on disk" build "$WORK/e" "$WORK/list" "$repo" --root-in disk
 [[ $(grep ^same@ "$WORK/out") = "$first" ]] || fail "built on disk: another image"
 # A damaged cache is noticed.
-victim=$(ls "$WORK"/cache/packages/*.rpm | head -1)
+victim=$(find "$WORK/cache/packages" -name '*.rpm' -print -quit)
 printf x >>"$victim"
 expect 4 "is refused: its file has SHA-256" build "$WORK/d" "$WORK/list" "http://127.0.0.1:$port"
 echo "ok: $first"
