@@ -17,12 +17,14 @@
 
 using namespace initramfs::image;
 
+using namespace std::string_literals;
+
 namespace {
 
 /// A 64-bit ELF with one .modinfo section.
 std::string fake_module(const std::string& modinfo) {
   core::ByteWriter e;
-  const std::string names("\0.shstrtab\0.modinfo\0", 20);
+  const std::string names = "\0.shstrtab\0.modinfo\0"s;
   const std::uint64_t sections = 64 + names.size() + modinfo.size();
   e.append(
       std::string_view("\x7f"
@@ -58,7 +60,7 @@ std::string fake_module(const std::string& modinfo) {
   return std::string(core::as_text(e.bytes()));
 }
 
-const std::string kModinfo("license=GPL\0firmware=fake/one.bin\0firmware=fake/two.bin\0depends=\0", 65);
+const std::string kModinfo = "license=GPL\0firmware=fake/one.bin\0firmware=fake/two.bin\0depends=\0"s;
 
 struct Image {
   core::TempDir scratch{"image"};

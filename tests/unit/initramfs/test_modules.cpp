@@ -70,6 +70,8 @@ TEST_CASE("a pattern of many stars does not take for ever") {
   CHECK_FALSE(alias_matches(pattern + "*b", subject));
 }
 
+using namespace std::string_literals;
+
 namespace {
 constexpr const char* kDep =
     "kernel/net/virtio_net.ko: kernel/net/net_failover.ko kernel/core/failover.ko kernel/virtio/virtio.ko\n"
@@ -131,7 +133,7 @@ TEST_CASE("a subset's indexes can be read again and drop compression suffixes") 
 TEST_CASE("damaged indexes") {
   CHECK(tests::contains(tests::thrown_by([] { return Index("kernel/a.ko kernel/b.ko\n", "", ""); }), "line 1"));
   CHECK(tests::contains(tests::thrown_by([] { return Index("kernel/a.ko: kernel/b.ko\n", "", ""); }), "needs b"));
-  CHECK_NOTHROW(Index("", std::string("\0\n\xff alias\nalias\n", 17), "softdep\n\n"));
+  CHECK_NOTHROW(Index("", "\0\n\xff alias\nalias\n"s, "softdep\n\n"));
 }
 
 TEST_CASE("build id among ELF notes") {

@@ -11,6 +11,8 @@
 
 using namespace initramfs;
 
+using namespace std::string_literals;
+
 namespace {
 Ipv4 ip(const char* text) {
   return parse_ipv4(text).value();
@@ -105,10 +107,9 @@ core::Bytes reply(std::string_view options, std::uint8_t op = 2, std::uint32_t t
   return p.take();
 }
 
-const std::string kOffer(
+const std::string kOffer =
     "\x35\x01\x02\x36\x04\x0a\x00\x00\x01\x01\x04\xff\xff\xff\x00\x03\x04\x0a\x00\x00\xfe\x33\x04\x00\x00\x0e\x10\x0c"
-    "\x04n001\xff",
-    40);
+    "\x04n001\xff"s;
 }  // namespace
 
 TEST_CASE("a DHCP offer") {
@@ -127,38 +128,35 @@ TEST_CASE("DHCP packets that are not ours are passed over") {
   CHECK_FALSE(read_dhcp_packet(reply(kOffer), kTransaction + 1, kMac));
   CHECK_FALSE(read_dhcp_packet(reply(kOffer), kTransaction, Mac{1, 2, 3, 4, 5, 6}));
   CHECK_FALSE(read_dhcp_packet(reply(kOffer, 1), kTransaction, kMac));
-  CHECK_FALSE(read_dhcp_packet(reply(std::string("\xff", 1)), kTransaction, kMac));      // no type
-  CHECK_FALSE(read_dhcp_packet(reply(std::string("\x35\x01", 2)), kTransaction, kMac));  // cut in an option
-  CHECK_FALSE(read_dhcp_packet(reply(std::string("\x35\x01\x02\x0c\xff\x41", 6)), kTransaction, kMac));
+  CHECK_FALSE(read_dhcp_packet(reply("\xff"s), kTransaction, kMac));      // no type
+  CHECK_FALSE(read_dhcp_packet(reply("\x35\x01"s), kTransaction, kMac));  // cut in an option
+  CHECK_FALSE(read_dhcp_packet(reply("\x35\x01\x02\x0c\xff\x41"s), kTransaction, kMac));
   core::Bytes broken = reply(kOffer);
   broken[10] ^= std::byte{1};
   CHECK_FALSE(read_dhcp_packet(broken, kTransaction, kMac));  // header checksum
 }
 
 TEST_CASE("classless routes, long options in pieces, overload") {
-  const std::string head("\x35\x01\x05", 3);
-  const std::string routes("\x79\x08\x18\xc0\xa8\x05\x0a\x00\x00\x02\x79\x05\x00\x0a\x00\x00\x01\xff", 18);
+  const std::string head = "\x35\x01\x05"s;
+  const std::string routes = "\x79\x08\x18\xc0\xa8\x05\x0a\x00\x00\x02\x79\x05\x00\x0a\x00\x00\x01\xff"s;
   const auto got = read_dhcp_packet(reply(head + routes), kTransaction, kMac);
   REQUIRE(got);
   CHECK(got->routes == std::vector<Route>{{ip("192.168.5.0"), 24, ip("10.0.0.2")}, {0, 0, ip("10.0.0.1")}});
-  const auto bad = read_dhcp_packet(reply(head + std::string("\x79\x02\x21\x01\xff", 5)), kTransaction, kMac);
+  const auto bad = read_dhcp_packet(reply(head + "\x79\x02\x21\x01\xff"s), kTransaction, kMac);
   REQUIRE(bad);
   CHECK(bad->routes.empty());
-  const auto overload = read_dhcp_packet(
-      reply(head + std::string("\x34\x01\x03\xff", 4), 2, kTransaction, kMac, std::string("\x0c\x01s\xff", 4),
-            std::string("\x0f\x01"
-                        "f\xff",
-                        4)),
-      kTransaction, kMac);
+  const auto overload = read_dhcp_packet(reply(head + "\x34\x01\x03\xff"s, 2, kTransaction, kMac, "\x0c\x01s\xff"s,
+                                               "\x0f\x01"
+                                               "f\xff"s),
+                                         kTransaction, kMac);
   REQUIRE(overload);
   CHECK(overload->hostname == "s");
   CHECK(overload->domain == "f");
 }
 
 TEST_CASE("names from the wire cannot carry anything but a name") {
-  const auto got = read_dhcp_packet(reply(std::string("\x35\x01\x02\x0c\x06"
-                                                      "a\nb$(c\xff",
-                                                      12)),
+  const auto got = read_dhcp_packet(reply("\x35\x01\x02\x0c\x06"
+                                          "a\nb$(c\xff"s),
                                     kTransaction, kMac);
   REQUIRE(got);
   CHECK(got->hostname.empty());

@@ -28,6 +28,8 @@ using namespace initramfs;
 using core::format::PathState;
 using core::format::PathType;
 
+using namespace std::string_literals;
+
 namespace {
 
 PathState file(const std::string& path, const std::string& content, std::uint32_t mode = 0644) {
@@ -94,7 +96,7 @@ TEST_CASE("applied and measured: the same state that was packed") {
   };
   entries[1].first.uid = 3;
   entries[1].first.gid = 4;
-  entries[1].first.xattrs["security.capability"] = std::string("\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+  entries[1].first.xattrs["security.capability"] = "\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0"s;
   const auto applied = tree.apply(entries);
   CHECK(applied.size() == entries.size());
   const auto measured = measure_paths(applied, tree.fd);
