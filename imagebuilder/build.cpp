@@ -36,7 +36,8 @@ namespace imagebuilder {
 namespace {
 
 void stop_if_asked(const World& world) {
-  if (world.should_stop && world.should_stop()) throw core::Error(core::ErrorKind::interrupted, "the build was interrupted");
+  if (world.should_stop && world.should_stop())
+    throw core::Error(core::ErrorKind::interrupted, "the build was interrupted");
 }
 
 struct Resolved {
@@ -70,7 +71,8 @@ Resolved resolve_all(const ResolveOptions& options, World& world) {
     throw error;
   }
   result.solution = std::get<plan::Solution>(std::move(answer));
-  step.done(std::to_string(result.solution.packages.size()) + " of " + std::to_string(pool.package_count()) + " packages");
+  step.done(std::to_string(result.solution.packages.size()) + " of " + std::to_string(pool.package_count()) +
+            " packages");
   return result;
 }
 
@@ -83,7 +85,8 @@ Verified fetch_and_verify(const BuildOptions& options, const Resolved& resolved,
   const auto& packages = resolved.solution.packages;
   Verified result;
   result.paths = repo::fetch_packages(packages, resolved.repositories, options.resolve.cache_dir, world.progress,
-                                      world.should_stop).paths;
+                                      world.should_stop)
+                     .paths;
   rpm::start_session();
   std::optional<rpm::Keyring> keys;
   if (!options.keys.empty()) {
@@ -97,16 +100,17 @@ Verified fetch_and_verify(const BuildOptions& options, const Resolved& resolved,
     digests[i] = rpm::digest_package(result.paths[i]);
     if (digests[i].file.hex() != packages[i].checksum) {
       core::Error error(core::ErrorKind::verification, "package " + packages[i].nevra() + " is refused",
-                        "its file has SHA-256 " + digests[i].file.hex() + " and " + std::to_string(digests[i].size_bytes) +
-                            " bytes, the repository's metadata says " + packages[i].checksum + " and " +
-                            std::to_string(packages[i].size_bytes) + " bytes");
+                        "its file has SHA-256 " + digests[i].file.hex() + " and " +
+                            std::to_string(digests[i].size_bytes) + " bytes, the repository's metadata says " +
+                            packages[i].checksum + " and " + std::to_string(packages[i].size_bytes) + " bytes");
       error.add_context("the file is " + result.paths[i]);
       throw error;
     }
   });
   for (std::size_t i = 0; i < packages.size(); ++i) {
     stop_if_asked(world);
-    result.facts.push_back(rpm::verify_package(result.paths[i], digests[i], keys ? &*keys : nullptr, packages[i].nevra()));
+    result.facts.push_back(
+        rpm::verify_package(result.paths[i], digests[i], keys ? &*keys : nullptr, packages[i].nevra()));
     step.update(i + 1, packages[i].name);
   }
   step.done(keys ? "digests and signatures" : "digests only");
@@ -169,7 +173,8 @@ std::string package_records(const std::vector<plan::Package>& packages) {
                        .size = package.size_bytes,
                        .sha256 = core::Sha256::parse_hex(package.checksum)});
   std::sort(records.begin(), records.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.name, a.epoch, a.version, a.release, a.arch) < std::tie(b.name, b.epoch, b.version, b.release, b.arch);
+    return std::tie(a.name, a.epoch, a.version, a.release, a.arch) <
+           std::tie(b.name, b.epoch, b.version, b.release, b.arch);
   });
   return core::format::print_packages(records);
 }
@@ -190,15 +195,19 @@ class Stopwatch {
 };
 
 /// Installs, removes what must not stay, and says who owns what.
-void make_root(const plan::LockFile& lock, const std::vector<std::string>& paths_in_order, const root::BuildRoot& build_root,
-               root::Ownership& ownership, World& world) {
+void make_root(const plan::LockFile& lock, const std::vector<std::string>& paths_in_order,
+               const root::BuildRoot& build_root, root::Ownership& ownership, World& world) {
   {
     core::ProgressStep step(world.progress, "install", paths_in_order.size());
     const auto report = rpm::install(
-        {.root_dir = build_root.path(), .package_paths = paths_in_order, .database = lock.database, .epoch = lock.epoch},
+        {.root_dir = build_root.path(),
+         .package_paths = paths_in_order,
+         .database = lock.database,
+         .epoch = lock.epoch},
         [&](std::size_t package, const std::string& script) {
           step.update(package, script.empty() && package > 0 ? lock.packages[package - 1].name : script);
-        }, world.should_stop);
+        },
+        world.should_stop);
     step.done(std::to_string(paths_in_order.size()) + " packages");
     for (const auto& warning : report.warnings) world.log.warning(warning);
   }
@@ -216,25 +225,27 @@ void make_root(const plan::LockFile& lock, const std::vector<std::string>& paths
   root::canonicalise_database(build_root.path(), lock.database);
   ownership.claim(lock.database.substr(1) + "/rpmdb.sqlite", "database");
   const auto root_dir = core::RootDir::open(build_root.path());
-  root::NormalizeContext context{.root = root_dir, .ownership = ownership, .epoch = lock.epoch, .database = lock.database};
+  root::NormalizeContext context{
+      .root = root_dir, .ownership = ownership, .epoch = lock.epoch, .database = lock.database};
   root::normalize(context);
   for (const auto& line : context.changed) world.log.debug(line);
   step.done();
 }
 
-core::format::ObjectRef put_initramfs(const BuildOptions& options, const root::Kernel& kernel, const std::string& root_dir,
-                                      std::uint64_t epoch, const core::store::ObjectStore& store, World& world) {
+core::format::ObjectRef put_initramfs(const BuildOptions& options, const root::Kernel& kernel,
+                                      const std::string& root_dir, std::uint64_t epoch,
+                                      const core::store::ObjectStore& store, World& world) {
   core::ProgressStep step(world.progress, "initramfs");
   auto writer = store.writer();
-  const auto report = initramfs::image::write_initramfs({.agent_path = options.agent,
-                                                         .root_dir = root_dir,
-                                                         .kernel_release = kernel.release,
-                                                         .drivers = options.drivers,
-                                                         .modules = options.modules,
-                                                         .epoch = static_cast<std::int64_t>(epoch),
-                                                         .zstd_level = options.initramfs_level},
-                                                        writer.fd().get(),
-                                                        [&](std::size_t, std::size_t) { stop_if_asked(world); });
+  const auto report =
+      initramfs::image::write_initramfs({.agent_path = options.agent,
+                                         .root_dir = root_dir,
+                                         .kernel_release = kernel.release,
+                                         .drivers = options.drivers,
+                                         .modules = options.modules,
+                                         .epoch = static_cast<std::int64_t>(epoch),
+                                         .zstd_level = options.initramfs_level},
+                                        writer.fd().get(), [&](std::size_t, std::size_t) { stop_if_asked(world); });
   for (const auto& name : report.missing_firmware) world.log.debug("firmware not in the image: " + name);
   auto reference = writer.commit();
   step.done(std::to_string(report.items.size()) + " files, " + core::human_size(reference.size));
@@ -243,7 +254,9 @@ core::format::ObjectRef put_initramfs(const BuildOptions& options, const root::K
 
 }  // namespace
 
-plan::Solution resolve(const ResolveOptions& options, World& world) { return resolve_all(options, world).solution; }
+plan::Solution resolve(const ResolveOptions& options, World& world) {
+  return resolve_all(options, world).solution;
+}
 
 BuildResult build(const BuildOptions& options, World& world) {
   BuildResult result;

@@ -38,18 +38,18 @@ struct BuildOptions {
   ResolveOptions resolve;
   std::string store, name;
   std::string tag = "latest";
-  std::vector<std::string> keys;          ///< files with public keys of packages
+  std::vector<std::string> keys;  ///< files with public keys of packages
   bool gpgcheck = true;
-  std::string work_dir;                   ///< where scratch directories are made
+  std::string work_dir;  ///< where scratch directories are made
   root::Place root_place = root::Place::automatic;
-  std::string agent;                      ///< path of the static agent
-  std::string kernel;                     ///< release; empty: the only one
+  std::string agent;   ///< path of the static agent
+  std::string kernel;  ///< release; empty: the only one
   std::vector<std::string> kernel_arguments;
   initramfs::image::Drivers drivers = initramfs::image::Drivers::all_wired;
-  std::vector<std::string> modules;       ///< beside those `drivers` chooses
+  std::vector<std::string> modules;  ///< beside those `drivers` chooses
   int level = kDefaultLevel;
   int initramfs_level = kDefaultInitramfsLevel;
-  std::optional<std::uint64_t> epoch;     ///< nothing: that of the newest package
+  std::optional<std::uint64_t> epoch;  ///< nothing: that of the newest package
   unsigned threads = 1;
 };
 

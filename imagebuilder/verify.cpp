@@ -19,9 +19,11 @@ std::string fault_of(const core::store::ObjectStore& store, const core::format::
   const auto size = store.size_of(reference.digest);
   if (!size) return "object " + reference.digest.text() + " is missing";
   if (*size != reference.size)
-    return "object " + reference.digest.text() + " has " + std::to_string(*size) + " bytes instead of " + std::to_string(reference.size);
+    return "object " + reference.digest.text() + " has " + std::to_string(*size) + " bytes instead of " +
+           std::to_string(reference.size);
   const auto found = core::hash_fd(store.open_object(reference.digest));
-  if (found != reference.digest) return "object " + reference.digest.text() + " has other bytes: they are " + found.text();
+  if (found != reference.digest)
+    return "object " + reference.digest.text() + " has other bytes: they are " + found.text();
   return {};
 }
 
@@ -31,12 +33,14 @@ VerifyReport verify_image(const core::store::ObjectStore& store, const core::sto
                           core::Progress& progress, const std::function<bool()>& should_stop) {
   VerifyReport report;
   const auto stop_if_asked = [&] {
-    if (should_stop && should_stop()) throw core::Error(core::ErrorKind::interrupted, "the verification was interrupted");
+    if (should_stop && should_stop())
+      throw core::Error(core::ErrorKind::interrupted, "the verification was interrupted");
   };
   const auto manifest = store.image(name);
   // The manifest is an object too: what images/ shows must be what its name says.
   if (const auto found = core::sha256(core::format::print(manifest)); found != name.id)
-    report.faults.push_back("the manifest in images/" + name.name + " has the id " + found.hex() + " instead of " + name.id.hex());
+    report.faults.push_back("the manifest in images/" + name.name + " has the id " + found.hex() + " instead of " +
+                            name.id.hex());
   std::set<core::format::ObjectRef> unique;
   for (const auto& reference : core::format::references(manifest)) unique.insert(reference);
   const std::vector<core::format::ObjectRef> all(unique.begin(), unique.end());
@@ -59,7 +63,8 @@ VerifyReport verify_image(const core::store::ObjectStore& store, const core::sto
   core::ProgressStep step(progress, "check chunks and hash tree", manifest.root.image.size, core::ProgressUnit::bytes);
   const auto image = store.open_object(manifest.root.image.digest);
   const auto index = core::format::parse_chunk_index(store.read(manifest.root.chunks, kMaxIndexBytes), "chunk index");
-  if (index.image_size != manifest.root.image.size) report.faults.emplace_back("the chunk index is of a file of another size");
+  if (index.image_size != manifest.root.image.size)
+    report.faults.emplace_back("the chunk index is of a file of another size");
   core::Bytes buffer(core::format::kChunkMaxBytes);
   for (const auto& chunk : index.chunks) {
     stop_if_asked();
@@ -71,7 +76,8 @@ VerifyReport verify_image(const core::store::ObjectStore& store, const core::sto
     step.update(chunk.offset + chunk.length);
   }
   const auto& verity = manifest.root.verity;
-  if (const auto fault = verity::check_hash_tree(image.get(), verity, threads, [&](std::uint64_t) { stop_if_asked(); }); !fault.empty())
+  if (const auto fault = verity::check_hash_tree(image.get(), verity, threads, [&](std::uint64_t) { stop_if_asked(); });
+      !fault.empty())
     report.faults.push_back(fault);
   step.done();
   return report;

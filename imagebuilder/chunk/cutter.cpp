@@ -68,8 +68,8 @@ core::format::ChunkIndex cut_file(int fd, std::uint64_t size_bytes,
   while (buffer_offset + begin < size_bytes) {
     const std::uint64_t left = size_bytes - buffer_offset - begin;
     if (filled - begin < std::min<std::uint64_t>(left, kMaxBytes)) {
-      std::copy(buffer.begin() + static_cast<std::ptrdiff_t>(begin), buffer.begin() + static_cast<std::ptrdiff_t>(filled),
-                buffer.begin());
+      std::copy(buffer.begin() + static_cast<std::ptrdiff_t>(begin),
+                buffer.begin() + static_cast<std::ptrdiff_t>(filled), buffer.begin());
       filled -= begin;
       buffer_offset += begin;
       begin = 0;

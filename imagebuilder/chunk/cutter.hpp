@@ -2,10 +2,10 @@
 /// \file
 /// Content-defined cuts: where a file is divided so that an edit moves only the cuts near it.
 ///
-/// A gear hash runs over the bytes: h = (h << 1) + table[byte], so that the 64 bytes before a place decide it alone. The
-/// table is drawn from SHA-256("stateless gear 1" || index), first eight bytes, little endian. A chunk ends at the first
-/// place, at least kMinBytes after its start, whose top bits are zero: 19 bits until kNormalBytes, 16 after, so that
-/// lengths gather around 256 KiB; at kMaxBytes it ends anyway.
+/// A gear hash runs over the bytes: h = (h << 1) + table[byte], so that the 64 bytes before a place decide it alone.
+/// The table is drawn from SHA-256("stateless gear 1" || index), first eight bytes, little endian. A chunk ends at the
+/// first place, at least kMinBytes after its start, whose top bits are zero: 19 bits until kNormalBytes, 16 after, so
+/// that lengths gather around 256 KiB; at kMaxBytes it ends anyway.
 ///
 /// Readers must not depend on how cuts were chosen (docs/formats/chunk-index.md), but two builds must cut alike:
 /// a change here makes every chunk index differ.

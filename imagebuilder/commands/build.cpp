@@ -22,9 +22,9 @@ namespace {
 std::string find_agent() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
-  for (const auto& place : {self / "stateless-agent", self / "../initramfs/stateless-agent",
-                            self / "../libexec/stateless/stateless-agent",
-                            std::filesystem::path("/usr/libexec/stateless/stateless-agent")})
+  for (const auto& place :
+       {self / "stateless-agent", self / "../initramfs/stateless-agent", self / "../libexec/stateless/stateless-agent",
+        std::filesystem::path("/usr/libexec/stateless/stateless-agent")})
     if (access(place.c_str(), X_OK) == 0) return std::filesystem::weakly_canonical(place).string();
   return {};
 }
@@ -35,19 +35,23 @@ void check(BuildOptions& options, bool remote) {
   };
   check_resolve_options(options.resolve);
   if (!core::format::is_plain_name(options.name))
-    throw usage("cannot call an image '" + core::printable(options.name) + "'", "a name has letters, digits, '.', '_' and '-', at most 64");
+    throw usage("cannot call an image '" + core::printable(options.name) + "'",
+                "a name has letters, digits, '.', '_' and '-', at most 64");
   if (!options.tag.empty() && !core::format::is_plain_name(options.tag))
-    throw usage("cannot use the tag '" + core::printable(options.tag) + "'", "a tag has letters, digits, '.', '_' and '-', at most 64");
+    throw usage("cannot use the tag '" + core::printable(options.tag) + "'",
+                "a tag has letters, digits, '.', '_' and '-', at most 64");
   if (!options.gpgcheck && !options.keys.empty()) throw usage("--key and --no-gpgcheck exclude each other", {});
   if (options.gpgcheck && options.keys.empty() && remote)
     throw usage("package signatures cannot be checked", "no key was given, and a repository is not on this machine")
         .with_hint("give the repository's public key with --key FILE, or --no-gpgcheck to trust whoever answers");
   if (options.agent.empty()) options.agent = find_agent();
   if (options.agent.empty())
-    throw core::Error(core::ErrorKind::not_found, "cannot find the agent", "it is not beside this program").with_hint("name it with --agent PATH");
+    throw core::Error(core::ErrorKind::not_found, "cannot find the agent", "it is not beside this program")
+        .with_hint("name it with --agent PATH");
   if (access(options.agent.c_str(), R_OK) != 0) core::throw_errno("cannot read the agent " + options.agent);
   if (geteuid() != 0)
-    throw core::Error(core::ErrorKind::refused, "cannot build an image", "packages are installed with their owners and scriptlets, which needs root")
+    throw core::Error(core::ErrorKind::refused, "cannot build an image",
+                      "packages are installed with their owners and scriptlets, which needs root")
         .with_hint("run it as root");
 }
 
@@ -62,7 +66,8 @@ core::Json to_json(const BuildResult& result, const BuildOptions& options) {
                      {"initramfs_bytes", result.manifest.initramfs.size},
                      {"kernel_release", result.manifest.kernel.release},
                      {"verity_root_hash", result.manifest.root.verity.root_hash}};
-  for (const auto& [phase, seconds] : result.seconds) json["milliseconds"][phase] = static_cast<std::uint64_t>(seconds * 1000);
+  for (const auto& [phase, seconds] : result.seconds)
+    json["milliseconds"][phase] = static_cast<std::uint64_t>(seconds * 1000);
   return json;
 }
 
@@ -81,7 +86,8 @@ int run(BuildOptions options, const core::CommonOptions& common, bool timings) {
   const auto progress = core::make_progress(common);
   const auto log = core::make_log(common);
   if (options.keys.empty())
-    log->warning("package signatures are not checked, only digests" + std::string(options.gpgcheck ? "; give --key FILE to check them" : ""));
+    log->warning("package signatures are not checked, only digests" +
+                 std::string(options.gpgcheck ? "; give --key FILE to check them" : ""));
   World world{*progress, *log, [] { return core::interrupted(); }};
   const auto result = build(options, world);
   if (timings)
@@ -106,33 +112,50 @@ void add_build(Program& program) {
   options->work_dir = "/var/tmp";
   options->threads = std::max(1U, std::thread::hardware_concurrency());
   add_resolve_options(*command, options->resolve);
-  command->add_option("--store", options->store, "Store that takes the image; made when missing")->required()->option_text("DIR");
+  command->add_option("--store", options->store, "Store that takes the image; made when missing")
+      ->required()
+      ->option_text("DIR");
   command->add_option("--name", options->name, "Name of the image")->required()->option_text("NAME");
   command->add_option("--tag", options->tag, "Tag to point at it (default latest; empty for none)")->option_text("TAG");
-  command->add_option("--key", options->keys, "File with public keys that packages must be signed with; repeatable")->option_text("FILE");
+  command->add_option("--key", options->keys, "File with public keys that packages must be signed with; repeatable")
+      ->option_text("FILE");
   command->add_flag("!--no-gpgcheck", options->gpgcheck, "Check digests only, no signatures");
-  command->add_option("--work", options->work_dir, "Where scratch directories are made (default /var/tmp)")->option_text("DIR");
+  command->add_option("--work", options->work_dir, "Where scratch directories are made (default /var/tmp)")
+      ->option_text("DIR");
   static const std::map<std::string, root::Place> kPlaces = {
       {"auto", root::Place::automatic}, {"memory", root::Place::memory}, {"disk", root::Place::disk}};
   command->add_option("--root-in", options->root_place, "Where the root is built: auto (default), memory, disk")
-      ->transform(CLI::CheckedTransformer(kPlaces))->option_text("PLACE");
+      ->transform(CLI::CheckedTransformer(kPlaces))
+      ->option_text("PLACE");
   command->add_option("--level", options->level, "Compression level, zstd 1 to 22 (default 3)")->option_text("N");
-  command->add_option("--initramfs-level", options->initramfs_level, "Compression level of the initramfs, zstd 1 to 19 (default 6)")
-      ->check(CLI::Range(1, 19))->option_text("N");
-  command->add_option("--agent", options->agent, "The static agent (default: beside this program)")->option_text("PATH");
+  command
+      ->add_option("--initramfs-level", options->initramfs_level,
+                   "Compression level of the initramfs, zstd 1 to 19 (default 6)")
+      ->check(CLI::Range(1, 19))
+      ->option_text("N");
+  command->add_option("--agent", options->agent, "The static agent (default: beside this program)")
+      ->option_text("PATH");
   static const std::map<std::string, initramfs::image::Drivers> kDrivers = {
       {"wired", initramfs::image::Drivers::all_wired},
       {"virtio", initramfs::image::Drivers::virtio},
       {"listed", initramfs::image::Drivers::listed}};
   command->add_option("--drivers", options->drivers, "Drivers in the initramfs: wired (default), virtio, listed")
-      ->transform(CLI::CheckedTransformer(kDrivers))->option_text("WHICH");
-  command->add_option("--module", options->modules, "A further kernel module for the initramfs; repeatable")->option_text("NAME");
-  command->add_option("--kernel", options->kernel, "Which kernel to boot, if there are several")->option_text("RELEASE");
-  command->add_option("--kernel-argument", options->kernel_arguments, "A word the image itself asks for; repeatable")->option_text("WORD");
-  command->add_option("--epoch", options->epoch, "Time of everything built, seconds since 1970 (default: SOURCE_DATE_EPOCH, or the newest package's build)")
+      ->transform(CLI::CheckedTransformer(kDrivers))
+      ->option_text("WHICH");
+  command->add_option("--module", options->modules, "A further kernel module for the initramfs; repeatable")
+      ->option_text("NAME");
+  command->add_option("--kernel", options->kernel, "Which kernel to boot, if there are several")
+      ->option_text("RELEASE");
+  command->add_option("--kernel-argument", options->kernel_arguments, "A word the image itself asks for; repeatable")
+      ->option_text("WORD");
+  command
+      ->add_option(
+          "--epoch", options->epoch,
+          "Time of everything built, seconds since 1970 (default: SOURCE_DATE_EPOCH, or the newest package's build)")
       ->option_text("SECONDS");
   command->add_option("--jobs", options->threads, "Threads (default: all processors); does not change the image")
-      ->check(CLI::Range(1U, 1024U))->option_text("N");
+      ->check(CLI::Range(1U, 1024U))
+      ->option_text("N");
   command->add_flag("--timings", *timings, "Say how long each phase took");
   command->callback([&program, options, timings] {
     program.run = [&program, options, timings] { return run(*options, program.common, *timings); };

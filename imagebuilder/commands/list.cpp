@@ -19,7 +19,8 @@ int run(const std::string& store_path, const core::CommonOptions& common) {
     for (const auto& [tag, id] : store.tags(image.name))
       if (id == image.id) tags.push_back(tag);
     if (common.json) {
-      json.push_back({{"name", image.name}, {"id", image.id.hex()}, {"tags", tags}, {"image_bytes", manifest.root.image.size}});
+      json.push_back(
+          {{"name", image.name}, {"id", image.id.hex()}, {"tags", tags}, {"image_bytes", manifest.root.image.size}});
     } else {
       std::string line = image.name + "@" + image.id.hex() + "  " + core::human_size(manifest.root.image.size);
       if (!tags.empty()) line += "  " + core::join(tags, ",");
@@ -36,9 +37,7 @@ void add_list(Program& program) {
   auto* command = program.app.add_subcommand("list", "List the images of a store, with their tags");
   auto store = std::make_shared<std::string>();
   command->add_option("--store", *store, "Store")->required()->option_text("DIR");
-  command->callback([&program, store] {
-    program.run = [&program, store] { return run(*store, program.common); };
-  });
+  command->callback([&program, store] { program.run = [&program, store] { return run(*store, program.common); }; });
 }
 
 }  // namespace imagebuilder::commands

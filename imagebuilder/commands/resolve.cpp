@@ -49,27 +49,33 @@ int run(const ResolveOptions& options, const core::CommonOptions& common) {
 void add_resolve_options(CLI::App& command, ResolveOptions& options) {
   options.cache_dir = "/var/cache/mkstateless";
   command.add_option("LIST", options.list, "Package list")->required();
-  command.add_option("--repo", options.repositories, "Repository: a directory, or a URL (http, https, file); repeatable, earlier ones win ties")
-      ->required()->option_text("DIR_OR_URL");
-  command.add_option("--cache", options.cache_dir, "What is downloaded is kept here (default /var/cache/mkstateless)")->option_text("DIR");
+  command
+      .add_option("--repo", options.repositories,
+                  "Repository: a directory, or a URL (http, https, file); repeatable, earlier ones win ties")
+      ->required()
+      ->option_text("DIR_OR_URL");
+  command.add_option("--cache", options.cache_dir, "What is downloaded is kept here (default /var/cache/mkstateless)")
+      ->option_text("DIR");
   command.add_option("--arch", options.arch, "Architecture (default x86_64)")->option_text("ARCH");
   command.add_flag("--recommends", options.recommends, "Follow weak dependencies too");
 }
 
 void check_resolve_options(const ResolveOptions& options) {
   if (!core::format::is_architecture(options.arch))
-    throw core::Error(core::ErrorKind::usage, "cannot build for '" + core::printable(options.arch) + "'", "architectures are x86_64 and aarch64");
+    throw core::Error(core::ErrorKind::usage, "cannot build for '" + core::printable(options.arch) + "'",
+                      "architectures are x86_64 and aarch64");
 }
 
-void print_line(const std::string& text) { std::printf("%s\n", text.c_str()); }
+void print_line(const std::string& text) {
+  std::printf("%s\n", text.c_str());
+}
 
 void add_resolve(Program& program) {
   auto* command = program.app.add_subcommand("resolve", "Show which packages a list comes to, and why");
   auto options = std::make_shared<ResolveOptions>();
   add_resolve_options(*command, *options);
-  command->callback([&program, options] {
-    program.run = [&program, options] { return run(*options, program.common); };
-  });
+  command->callback(
+      [&program, options] { program.run = [&program, options] { return run(*options, program.common); }; });
 }
 
 }  // namespace imagebuilder::commands

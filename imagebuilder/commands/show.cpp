@@ -34,17 +34,22 @@ int run(const Options& options, const core::CommonOptions& common) {
     if (common.json) {
       print_object(manifest.packages);
     } else {
-      for (const auto& p : core::format::parse_packages(store.read(manifest.packages, kMaxObjectBytes), "packages of " + options.image))
-        print_line(p.name + "-" + (p.epoch != 0 ? std::to_string(p.epoch) + ":" : "") + p.version + "-" + p.release + "." + p.arch);
+      for (const auto& p :
+           core::format::parse_packages(store.read(manifest.packages, kMaxObjectBytes), "packages of " + options.image))
+        print_line(p.name + "-" + (p.epoch != 0 ? std::to_string(p.epoch) + ":" : "") + p.version + "-" + p.release +
+                   "." + p.arch);
     }
   } else if (common.json) {
     print_line(core::format::print(manifest));
   } else {
-    const auto packages = core::format::parse_packages(store.read(manifest.packages, kMaxObjectBytes), "packages of " + options.image);
+    const auto packages =
+        core::format::parse_packages(store.read(manifest.packages, kMaxObjectBytes), "packages of " + options.image);
     print_line("image      " + manifest.name + "@" + name.id.hex());
     print_line("built for  " + manifest.arch + ", epoch " + core::format_utc(manifest.epoch));
-    print_line("root       " + manifest.root.format + ", " + core::human_size(manifest.root.image.size) + ", verity " + manifest.root.verity.root_hash);
-    print_line("kernel     " + manifest.kernel.release + ", " + core::human_size(manifest.kernel.image.size) + ", build id " + manifest.kernel.build_id);
+    print_line("root       " + manifest.root.format + ", " + core::human_size(manifest.root.image.size) + ", verity " +
+               manifest.root.verity.root_hash);
+    print_line("kernel     " + manifest.kernel.release + ", " + core::human_size(manifest.kernel.image.size) +
+               ", build id " + manifest.kernel.build_id);
     print_line("initramfs  " + core::human_size(manifest.initramfs.size) + ", " + manifest.initramfs.digest.text());
     print_line("packages   " + std::to_string(packages.size()));
     if (!manifest.kernel_arguments.empty()) print_line("arguments  " + core::join(manifest.kernel_arguments, " "));
@@ -64,9 +69,8 @@ void add_show(Program& program) {
   auto* lock = command->add_flag("--lock", options->lock, "The lock it was built from");
   packages->excludes(files)->excludes(lock);
   files->excludes(lock);
-  command->callback([&program, options] {
-    program.run = [&program, options] { return run(*options, program.common); };
-  });
+  command->callback(
+      [&program, options] { program.run = [&program, options] { return run(*options, program.common); }; });
 }
 
 }  // namespace imagebuilder::commands

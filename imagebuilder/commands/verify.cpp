@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "imagebuilder/verify.hpp"
+
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <thread>
@@ -8,7 +10,6 @@
 #include "core/store/object_store.hpp"
 #include "core/text.hpp"
 #include "imagebuilder/commands/command.hpp"
-#include "imagebuilder/verify.hpp"
 
 namespace imagebuilder::commands {
 namespace {
@@ -26,9 +27,11 @@ int run(const std::string& store_path, const std::string& image, const core::Com
     throw error;
   }
   if (common.json)
-    print_line(core::canonical_json({{"id", name.id.hex()}, {"objects", report.objects}, {"bytes", report.bytes}, {"good", true}}));
+    print_line(core::canonical_json(
+        {{"id", name.id.hex()}, {"objects", report.objects}, {"bytes", report.bytes}, {"good", true}}));
   else
-    print_line(name.name + "@" + name.id.hex() + " is good: " + std::to_string(report.objects) + " objects, " + core::human_size(report.bytes));
+    print_line(name.name + "@" + name.id.hex() + " is good: " + std::to_string(report.objects) + " objects, " +
+               core::human_size(report.bytes));
   return core::kExitDone;
 }
 

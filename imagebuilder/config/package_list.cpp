@@ -29,11 +29,12 @@ std::string normalised(std::string_view line, std::string_view source, std::uint
   // Rich and file dependencies may hold blanks only inside brackets; a plain want has one word, or three.
   if (line.front() == '(' || words.size() == 1) return std::string(line);
   static constexpr std::string_view kOperators[] = {"=", "==", "<", ">", "<=", ">="};
-  const bool relation = words.size() == 3 &&
-                        std::find(std::begin(kOperators), std::end(kOperators), words[1]) != std::end(kOperators);
+  const bool relation =
+      words.size() == 3 && std::find(std::begin(kOperators), std::end(kOperators), words[1]) != std::end(kOperators);
   if (!relation)
-    throw core::ParseError(std::string(source), core::Position::at_line(number),
-                           "one package a line: '" + core::printable(line) + "' has " + std::to_string(words.size()) + " words")
+    throw core::ParseError(
+        std::string(source), core::Position::at_line(number),
+        "one package a line: '" + core::printable(line) + "' has " + std::to_string(words.size()) + " words")
         .with_hint("a version is asked for as: name >= 1.2");
   return std::string(words[0]) + " " + (words[1] == "==" ? "=" : std::string(words[1])) + " " + std::string(words[2]);
 }
@@ -84,8 +85,10 @@ void read(const std::string& path, PackageList& list, std::vector<std::string>& 
     const auto target = std::filesystem::path(path).parent_path() / name;
     const std::string full = std::filesystem::weakly_canonical(target).string();
     if (std::find(open.begin(), open.end(), full) != open.end())
-      throw core::ParseError(path, position, "files include each other in a circle: " + core::join(open, " -> ") + " -> " + full);
-    core::with_context("included from " + path + ":" + std::to_string(position.line), [&] { read(target.string(), list, open); });
+      throw core::ParseError(path, position,
+                             "files include each other in a circle: " + core::join(open, " -> ") + " -> " + full);
+    core::with_context("included from " + path + ":" + std::to_string(position.line),
+                       [&] { read(target.string(), list, open); });
   });
   open.pop_back();
 }

@@ -16,13 +16,20 @@ constexpr std::uint64_t kMaxAccountBytes = 16 * 1024 * 1024;
 core::format::PathType type_of(mode_t mode) {
   using core::format::PathType;
   switch (mode & S_IFMT) {
-    case S_IFREG: return PathType::file;
-    case S_IFDIR: return PathType::dir;
-    case S_IFLNK: return PathType::symlink;
-    case S_IFCHR: return PathType::char_device;
-    case S_IFBLK: return PathType::block_device;
-    case S_IFIFO: return PathType::fifo;
-    default: return PathType::socket;
+    case S_IFREG:
+      return PathType::file;
+    case S_IFDIR:
+      return PathType::dir;
+    case S_IFLNK:
+      return PathType::symlink;
+    case S_IFCHR:
+      return PathType::char_device;
+    case S_IFBLK:
+      return PathType::block_device;
+    case S_IFIFO:
+      return PathType::fifo;
+    default:
+      return PathType::socket;
   }
 }
 

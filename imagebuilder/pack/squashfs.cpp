@@ -89,7 +89,7 @@ struct OutFile {
     return 0;
   }
   static sqfs_u64 get_size(const sqfs_file_t* file) {
-    struct stat status{};
+    struct stat status {};
     const auto* self = reinterpret_cast<const OutFile*>(file);
     return fstat(self->fd, &status) == 0 ? static_cast<sqfs_u64>(status.st_size) : 0;
   }
@@ -109,12 +109,18 @@ struct OutFile {
 
 const char* words_for(int code) {
   switch (code) {
-    case SQFS_ERROR_ALLOC: return "out of memory";
-    case SQFS_ERROR_IO: return "reading or writing failed";
-    case SQFS_ERROR_COMPRESSOR: return "the compressor failed";
-    case SQFS_ERROR_UNSUPPORTED: return "squashfs cannot hold it";
-    case SQFS_ERROR_OVERFLOW: return "a number is too large for squashfs";
-    default: return "libsquashfs failed";
+    case SQFS_ERROR_ALLOC:
+      return "out of memory";
+    case SQFS_ERROR_IO:
+      return "reading or writing failed";
+    case SQFS_ERROR_COMPRESSOR:
+      return "the compressor failed";
+    case SQFS_ERROR_UNSUPPORTED:
+      return "squashfs cannot hold it";
+    case SQFS_ERROR_OVERFLOW:
+      return "a number is too large for squashfs";
+    default:
+      return "libsquashfs failed";
   }
 }
 
@@ -122,8 +128,14 @@ class Writer {
  public:
   Writer(const Tree& tree, const std::string& root_dir, int out_fd, const std::string& out_name,
          const PackOptions& options)
-      : tree_(tree), root_(core::open_file(root_dir, O_RDONLY | O_DIRECTORY)), file_(out_fd), out_name_(out_name),
-        options_(options), slots_(tree.nodes.size()), numbers_(tree.nodes.size()), references_(tree.nodes.size()) {}
+      : tree_(tree),
+        root_(core::open_file(root_dir, O_RDONLY | O_DIRECTORY)),
+        file_(out_fd),
+        out_name_(out_name),
+        options_(options),
+        slots_(tree.nodes.size()),
+        numbers_(tree.nodes.size()),
+        references_(tree.nodes.size()) {}
 
   Packed run(const std::function<void(std::uint64_t)>& on_progress) {
     open();
@@ -139,13 +151,15 @@ class Writer {
  private:
   void check(int code, const std::string& doing) const {
     if (code >= 0) return;
-    throw core::Error(code == SQFS_ERROR_IO ? core::ErrorKind::io : core::ErrorKind::failed, "cannot write " + out_name_,
+    throw core::Error(code == SQFS_ERROR_IO ? core::ErrorKind::io : core::ErrorKind::failed,
+                      "cannot write " + out_name_,
                       file_.error != 0 ? core::errno_text(file_.error) : std::string(words_for(code)))
         .add_context(doing);
   }
   template <class T>
   T* made(T* object, const char* what) const {
-    if (object == nullptr) throw core::Error(core::ErrorKind::failed, "cannot write " + out_name_, std::string("no ") + what);
+    if (object == nullptr)
+      throw core::Error(core::ErrorKind::failed, "cannot write " + out_name_, std::string("no ") + what);
     return object;
   }
 
@@ -158,7 +172,8 @@ class Writer {
     config.flags |= SQFS_COMP_FLAG_UNCOMPRESS;
     check(sqfs_compressor_create(&config, expander_.out()), "setting up zstd");
 
-    const auto epoch = static_cast<sqfs_u32>(std::min<std::uint64_t>(options_.epoch, std::numeric_limits<sqfs_u32>::max()));
+    const auto epoch =
+        static_cast<sqfs_u32>(std::min<std::uint64_t>(options_.epoch, std::numeric_limits<sqfs_u32>::max()));
     check(sqfs_super_init(&super_, kBlockBytes, epoch, SQFS_COMP_ZSTD), "starting the image");
     check(sqfs_super_write(&super_, &file_.base), "starting the image");
     const int written = compressor_->write_options(compressor_.get(), &file_.base);
@@ -230,8 +245,8 @@ class Writer {
 
   void write_tables() {
     inode_writer_.reset(made(sqfs_meta_writer_create(&file_.base, compressor_.get(), 0), "inode writer"));
-    dir_blocks_.reset(
-        made(sqfs_meta_writer_create(&file_.base, compressor_.get(), SQFS_META_WRITER_KEEP_IN_MEMORY), "directory writer"));
+    dir_blocks_.reset(made(sqfs_meta_writer_create(&file_.base, compressor_.get(), SQFS_META_WRITER_KEEP_IN_MEMORY),
+                           "directory writer"));
     dir_writer_.reset(
         made(sqfs_dir_writer_create(dir_blocks_.get(), SQFS_DIR_WRITER_CREATE_EXPORT_TABLE), "directory writer"));
     super_.inode_table_start = OutFile::get_size(&file_.base);
@@ -244,12 +259,14 @@ class Writer {
     super_.root_inode_ref = references_[0];
     super_.directory_table_start = OutFile::get_size(&file_.base);
     check(sqfs_meta_write_write_to_file(dir_blocks_.get()), "writing directories");
-    check(sqfs_frag_table_write(fragments_.get(), &file_.base, &super_, compressor_.get()), "writing the fragment table");
+    check(sqfs_frag_table_write(fragments_.get(), &file_.base, &super_, compressor_.get()),
+          "writing the fragment table");
     check(sqfs_dir_writer_write_export_table(dir_writer_.get(), &file_.base, compressor_.get(), numbers_[0],
                                              references_[0], &super_),
           "writing the export table");
     check(sqfs_id_table_write(ids_.get(), &file_.base, &super_, compressor_.get()), "writing the id table");
-    check(sqfs_xattr_writer_flush(xattrs_.get(), &file_.base, &super_, compressor_.get()), "writing extended attributes");
+    check(sqfs_xattr_writer_flush(xattrs_.get(), &file_.base, &super_, compressor_.get()),
+          "writing extended attributes");
     super_.bytes_used = OutFile::get_size(&file_.base);
     check(sqfs_super_write(&super_, &file_.base), "writing the superblock");
   }
@@ -260,8 +277,9 @@ class Writer {
     for (const auto& [key, value] : node.xattrs) {
       const int code = sqfs_xattr_writer_add(xattrs_.get(), key.c_str(), value.data(), value.size());
       if (code == SQFS_ERROR_UNSUPPORTED)
-        throw core::Error(core::ErrorKind::refused, "cannot put " + core::printable(node.path) + " into a squashfs image",
-                          "it has the extended attribute " + key + "; squashfs keeps user.*, trusted.* and security.* only");
+        throw core::Error(
+            core::ErrorKind::refused, "cannot put " + core::printable(node.path) + " into a squashfs image",
+            "it has the extended attribute " + key + "; squashfs keeps user.*, trusted.* and security.* only");
       check(code, node.path);
     }
     sqfs_u32 index = 0;
@@ -275,7 +293,8 @@ class Writer {
     if (S_ISREG(node.mode)) {
       inode.reset(std::exchange(slots_.at[index], nullptr));
     } else {
-      inode.reset(static_cast<sqfs_inode_generic_t*>(std::calloc(1, sizeof(sqfs_inode_generic_t) + node.target.size())));
+      inode.reset(
+          static_cast<sqfs_inode_generic_t*>(std::calloc(1, sizeof(sqfs_inode_generic_t) + node.target.size())));
       made(inode.get(), "memory");
       switch (node.mode & S_IFMT) {
         case S_IFLNK:
@@ -310,8 +329,8 @@ class Writer {
   void write_inode(std::uint32_t index, const Inode& inode) {
     const Node& node = tree_.nodes[index];
     inode->base.mode = static_cast<sqfs_u16>(node.mode);
-    inode->base.mod_time = static_cast<sqfs_u32>(
-        std::clamp<std::int64_t>(node.mtime, 0, std::numeric_limits<sqfs_u32>::max()));
+    inode->base.mod_time =
+        static_cast<sqfs_u32>(std::clamp<std::int64_t>(node.mtime, 0, std::numeric_limits<sqfs_u32>::max()));
     inode->base.inode_number = numbers_[index];
     check(sqfs_id_table_id_to_index(ids_.get(), node.uid, &inode->base.uid_idx), node.path);
     check(sqfs_id_table_id_to_index(ids_.get(), node.gid, &inode->base.gid_idx), node.path);
@@ -386,8 +405,8 @@ class Writer {
   Owned<sqfs_block_processor_t> processor_;
   Owned<sqfs_meta_writer_t> inode_writer_, dir_blocks_;
   Owned<sqfs_dir_writer_t> dir_writer_;
-  std::vector<std::uint32_t> numbers_;      // inode numbers, by node
-  std::vector<std::uint64_t> references_;   // where inodes lie, by node
+  std::vector<std::uint32_t> numbers_;     // inode numbers, by node
+  std::vector<std::uint64_t> references_;  // where inodes lie, by node
 };
 
 }  // namespace
@@ -400,6 +419,8 @@ Packed SquashfsWriter::write(const Tree& tree, const std::string& root_dir, int 
   return Writer(tree, root_dir, out_fd, out_name, options).run(on_progress);
 }
 
-std::string squashfs_toolchain() { return std::string("zstd ") + ZSTD_versionString(); }
+std::string squashfs_toolchain() {
+  return std::string("zstd ") + ZSTD_versionString();
+}
 
 }  // namespace imagebuilder::pack

@@ -92,9 +92,8 @@ class Reader {
   void join_links() {
     tree_.by_path.resize(tree_.nodes.size() - 1);
     std::iota(tree_.by_path.begin(), tree_.by_path.end(), 1U);
-    std::sort(tree_.by_path.begin(), tree_.by_path.end(), [this](std::uint32_t a, std::uint32_t b) {
-      return tree_.nodes[a].path < tree_.nodes[b].path;
-    });
+    std::sort(tree_.by_path.begin(), tree_.by_path.end(),
+              [this](std::uint32_t a, std::uint32_t b) { return tree_.nodes[a].path < tree_.nodes[b].path; });
     std::map<ino_t, std::uint32_t> first;
     for (const auto index : tree_.by_path) {
       Node& node = tree_.nodes[index];
@@ -136,7 +135,7 @@ class Reader {
       if (!core::format::is_valid_path(path))
         throw core::Error(core::ErrorKind::refused, "cannot put " + core::printable(path) + " into an image",
                           "its path is too long");
-      struct stat status{};
+      struct stat status {};
       if (fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
         core::throw_errno("cannot look at " + core::printable(path));
       if (status.st_dev != device_)
@@ -159,8 +158,8 @@ class Reader {
   }
 
   Tree tree_;
-  std::vector<ino_t> inodes_;   // parallel to nodes
-  std::vector<bool> linked_;    // has more than one name on disk
+  std::vector<ino_t> inodes_;  // parallel to nodes
+  std::vector<bool> linked_;   // has more than one name on disk
   dev_t device_ = 0;
 };
 

@@ -16,19 +16,20 @@
 namespace imagebuilder::pack {
 
 struct Node {
-  std::string name;             ///< raw bytes; empty for the root
-  std::string path;             ///< raw bytes, relative; empty for the root
-  mode_t mode = 0;              ///< with the type bits
+  std::string name;  ///< raw bytes; empty for the root
+  std::string path;  ///< raw bytes, relative; empty for the root
+  mode_t mode = 0;   ///< with the type bits
   std::uint32_t uid = 0, gid = 0;
-  std::int64_t mtime = 0;       ///< seconds since 1970
-  std::uint64_t size = 0;       ///< regular files: bytes
-  dev_t device = 0;             ///< character and block devices
-  std::string target;           ///< symbolic links
+  std::int64_t mtime = 0;  ///< seconds since 1970
+  std::uint64_t size = 0;  ///< regular files: bytes
+  dev_t device = 0;        ///< character and block devices
+  std::string target;      ///< symbolic links
   core::format::Xattrs xattrs;
-  std::uint32_t parent = 0;     ///< index; the root is its own
+  std::uint32_t parent = 0;             ///< index; the root is its own
   std::vector<std::uint32_t> children;  ///< indexes, sorted by name
-  std::uint32_t first_link = 0; ///< index of the first name (in order of paths) of the same inode; itself when it is that
-  std::uint32_t links = 1;      ///< names of this inode in the tree; right at the first name only
+  std::uint32_t first_link =
+      0;                    ///< index of the first name (in order of paths) of the same inode; itself when it is that
+  std::uint32_t links = 1;  ///< names of this inode in the tree; right at the first name only
 };
 
 struct Tree {

@@ -19,8 +19,8 @@ struct PackOptions {
 };
 
 struct Packed {
-  std::uint64_t size_bytes = 0;          ///< padded to 4096
-  std::vector<core::Sha256> digests;     ///< of the content of regular files, by node; zero for others and further links
+  std::uint64_t size_bytes = 0;       ///< padded to 4096
+  std::vector<core::Sha256> digests;  ///< of the content of regular files, by node; zero for others and further links
 };
 
 class TreeWriter {

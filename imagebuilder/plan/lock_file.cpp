@@ -46,7 +46,8 @@ LockedPackage read_package(const core::JsonValue& value) {
   }
   object.finish();
   for (const auto* text : {&package.name, &package.version, &package.release, &package.arch})
-    if (text->empty() || text->find('/') != std::string::npos) value.fail("a name, version, release or architecture is empty or has a slash");
+    if (text->empty() || text->find('/') != std::string::npos)
+      value.fail("a name, version, release or architecture is empty or has a slash");
   return package;
 }
 
@@ -101,7 +102,8 @@ LockFile parse_lock_file(std::string_view bytes, std::string_view source) {
   std::set<std::string> known;
   for (const auto& value : object.array("packages")) {
     lock.packages.push_back(read_package(value));
-    if (!known.insert(lock.packages.back().nevra()).second) value.fail(lock.packages.back().nevra() + " stands in it twice");
+    if (!known.insert(lock.packages.back().nevra()).second)
+      value.fail(lock.packages.back().nevra() + " stands in it twice");
   }
   object.finish();
   return lock;

@@ -27,8 +27,8 @@ struct LockedPackage {
 
 struct LockFile {
   std::string arch;
-  std::uint64_t epoch = 0;                       ///< seconds since 1970
-  std::vector<std::string> install, exclude;     ///< what was asked for, sorted
+  std::uint64_t epoch = 0;                    ///< seconds since 1970
+  std::vector<std::string> install, exclude;  ///< what was asked for, sorted
   bool recommends = false;
   std::string database;                          ///< absolute path of the rpm database in the image
   std::string format;                            ///< "squashfs"

@@ -10,7 +10,7 @@ namespace imagebuilder::plan {
 /// One line of a package list: a name, a provide (with or without a version), a NEVRA, a glob or a file path.
 struct Want {
   std::string text;
-  std::string source;      ///< where it was asked for, "list.txt:12"; empty when nobody wrote it
+  std::string source;  ///< where it was asked for, "list.txt:12"; empty when nobody wrote it
   bool operator==(const Want&) const = default;
 };
 
@@ -18,7 +18,7 @@ struct Request {
   std::vector<Want> install;
   std::vector<Want> exclude;  ///< never to be chosen, even as a dependency
   std::string arch = "x86_64";
-  bool recommends = false;    ///< follow weak dependencies
+  bool recommends = false;  ///< follow weak dependencies
 };
 
 }  // namespace imagebuilder::plan

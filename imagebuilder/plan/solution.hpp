@@ -13,13 +13,13 @@ namespace imagebuilder::plan {
 struct Package {
   std::string name, version, release, arch;
   std::uint64_t epoch = 0;
-  std::string checksum;              ///< SHA-256 of the RPM file, 64 hex digits
-  std::uint64_t size_bytes = 0;      ///< of the RPM file
+  std::string checksum;          ///< SHA-256 of the RPM file, 64 hex digits
+  std::uint64_t size_bytes = 0;  ///< of the RPM file
   std::uint64_t installed_bytes = 0;
-  std::uint64_t build_time = 0;      ///< seconds since 1970; 0 when the metadata does not say
-  std::string location;              ///< relative to the repository's base
-  std::string repository;            ///< id of the repository it is taken from
-  std::string reason;                ///< "asked for", "needed by NEVRA", ...
+  std::uint64_t build_time = 0;  ///< seconds since 1970; 0 when the metadata does not say
+  std::string location;          ///< relative to the repository's base
+  std::string repository;        ///< id of the repository it is taken from
+  std::string reason;            ///< "asked for", "needed by NEVRA", ...
 
   /// "bash-0:5.2-1.x86_64" without the epoch when it is 0.
   std::string nevra() const;

@@ -102,7 +102,8 @@ void download(const std::vector<Download>& files, const std::function<void(std::
     Target target(lr_packagetarget_new_v2(handle.get(), file.location.c_str(), file.path.c_str(), LR_CHECKSUM_UNKNOWN,
                                           nullptr, static_cast<gint64>(file.size_bytes), nullptr, TRUE, on_bytes,
                                           &each[i], nullptr, nullptr, error.out()));
-    if (!target) throw core::Error(core::ErrorKind::network, "cannot fetch " + file.base + "/" + file.location, error.words());
+    if (!target)
+      throw core::Error(core::ErrorKind::network, "cannot fetch " + file.base + "/" + file.location, error.words());
     list.reset(g_slist_append(list.release(), target.get()));
     targets.push_back(std::move(target));
   }
@@ -111,7 +112,8 @@ void download(const std::vector<Download>& files, const std::function<void(std::
   if (shared.stopped) throw core::Error(core::ErrorKind::interrupted, "the download was interrupted");
   for (std::size_t i = 0; i < files.size(); ++i)
     if (targets[i]->err != nullptr && std::string_view(targets[i]->err) != "Already downloaded")
-      throw core::Error(core::ErrorKind::network, "cannot fetch " + files[i].base + "/" + files[i].location, targets[i]->err);
+      throw core::Error(core::ErrorKind::network, "cannot fetch " + files[i].base + "/" + files[i].location,
+                        targets[i]->err);
   if (!done) throw core::Error(core::ErrorKind::network, "cannot fetch from " + files.front().base, error.words());
 }
 

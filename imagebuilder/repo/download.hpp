@@ -10,9 +10,9 @@
 namespace imagebuilder::repo {
 
 struct Download {
-  std::string base;      ///< URL without trailing slash
-  std::string location;  ///< below it
-  std::string path;      ///< where it goes; what is there already is continued
+  std::string base;              ///< URL without trailing slash
+  std::string location;          ///< below it
+  std::string path;              ///< where it goes; what is there already is continued
   std::uint64_t size_bytes = 0;  ///< expected; 0 when not known
 };
 

@@ -34,9 +34,13 @@ core::Error refused(const std::string& id, std::string cause) {
   return core::Error(core::ErrorKind::failed, "cannot use repository " + id, std::move(cause));
 }
 
-bool exists(const std::string& path) { return access(path.c_str(), R_OK) == 0; }
+bool exists(const std::string& path) {
+  return access(path.c_str(), R_OK) == 0;
+}
 
-std::string temporary(const std::string& cache_dir, const std::string& name) { return cache_dir + "/partial-" + name; }
+std::string temporary(const std::string& cache_dir, const std::string& name) {
+  return cache_dir + "/partial-" + name;
+}
 
 void make_directory(const std::string& path) {
   if (mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) core::throw_errno("cannot make " + path);
@@ -48,7 +52,8 @@ std::optional<Record> find_record(LrYumRepoMd* repomd, const char* type, const s
   const auto text = [](const char* value) { return std::string(value ? value : ""); };
   Record result;
   result.location = text(record->location_href);
-  if (!is_safe_location(result.location)) throw refused(id, "repomd.xml gives '" + core::printable(result.location) + "' as a place");
+  if (!is_safe_location(result.location))
+    throw refused(id, "repomd.xml gives '" + core::printable(result.location) + "' as a place");
   if (text(record->checksum_type) != "sha256" || !core::Sha256::try_parse_hex(text(record->checksum), result.digest))
     throw core::Error(core::ErrorKind::verification, "cannot use repository " + id,
                       std::string("repomd.xml gives no SHA-256 for its ") + type + " metadata")
@@ -78,7 +83,8 @@ void check_digest(const std::string& path, const Record& record, const std::stri
 }
 
 /// The record's file on this machine, checked.
-std::string obtain(const Repository& repository, const Record& record, const std::string& cache_dir, const ShouldStop& should_stop) {
+std::string obtain(const Repository& repository, const Record& record, const std::string& cache_dir,
+                   const ShouldStop& should_stop) {
   if (repository.local) {
     std::string path = repository.base + "/" + record.location;
     if (!exists(path)) throw refused(repository.id, record.location + " is missing: " + core::errno_text(errno));
@@ -119,7 +125,8 @@ Repository open_repository(const std::string& location, const std::string& cache
   if (location.starts_with("file://")) repository.base = location.substr(7);
   const bool remote = location.starts_with("http://") || location.starts_with("https://");
   if (!remote && repository.base.find("://") != std::string::npos)
-    throw core::Error(core::ErrorKind::usage, "cannot use repository " + location, "only directories and the schemes http, https and file are known");
+    throw core::Error(core::ErrorKind::usage, "cannot use repository " + location,
+                      "only directories and the schemes http, https and file are known");
   while (repository.base.size() > 1 && repository.base.ends_with('/')) repository.base.pop_back();
   repository.local = !remote;
 
@@ -164,8 +171,9 @@ FetchResult fetch_packages(const std::vector<plan::Package>& packages, const std
     for (const auto& candidate : repositories)
       if (candidate.id == package.repository) repository = &candidate;
     if (repository == nullptr || !is_safe_location(package.location))
-      throw core::Error(core::ErrorKind::failed, "cannot fetch package " + package.nevra(),
-                        "repository " + package.repository + " gives '" + core::printable(package.location) + "' as its place");
+      throw core::Error(
+          core::ErrorKind::failed, "cannot fetch package " + package.nevra(),
+          "repository " + package.repository + " gives '" + core::printable(package.location) + "' as its place");
     if (repository->local) {
       result.paths.push_back(repository->base + "/" + package.location);
       if (!exists(result.paths.back()))
@@ -178,21 +186,24 @@ FetchResult fetch_packages(const std::vector<plan::Package>& packages, const std
     const std::string path = cache_dir + "/packages/" + package.checksum + ".rpm";
     result.paths.push_back(path);
     if (exists(path)) continue;  // its digest is checked with all others
-    downloads.push_back({repository->base, package.location, temporary(cache_dir, package.checksum), package.size_bytes});
+    downloads.push_back(
+        {repository->base, package.location, temporary(cache_dir, package.checksum), package.size_bytes});
     renames.emplace_back(downloads.back().path, path);
     fetched.push_back(&package);
     result.downloaded_bytes += package.size_bytes;
   }
   if (downloads.empty()) return result;
   core::ProgressStep step(progress, "fetch packages", result.downloaded_bytes, core::ProgressUnit::bytes);
-  download(downloads, [&](std::uint64_t bytes) { step.update(bytes); }, should_stop);
+  download(
+      downloads, [&](std::uint64_t bytes) { step.update(bytes); }, should_stop);
   for (std::size_t i = 0; i < renames.size(); ++i) {
     const auto& [partial, path] = renames[i];
     const auto found = core::hash_file(partial);
     if (found.hex() != fetched[i]->checksum) {
       unlink(partial.c_str());
-      throw core::Error(core::ErrorKind::verification, "package " + fetched[i]->nevra() + " is refused",
-                        "what the repository sent has SHA-256 " + found.hex() + ", its metadata says " + fetched[i]->checksum);
+      throw core::Error(
+          core::ErrorKind::verification, "package " + fetched[i]->nevra() + " is refused",
+          "what the repository sent has SHA-256 " + found.hex() + ", its metadata says " + fetched[i]->checksum);
     }
     if (rename(partial.c_str(), path.c_str()) != 0) core::throw_errno("cannot keep " + path);
   }

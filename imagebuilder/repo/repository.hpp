@@ -20,11 +20,11 @@ namespace imagebuilder::repo {
 using ShouldStop = std::function<bool()>;
 
 struct Repository {
-  std::string id;           ///< what messages and answers call it: the location as it was given
-  std::string base;         ///< directory without trailing slash, or URL without one
+  std::string id;    ///< what messages and answers call it: the location as it was given
+  std::string base;  ///< directory without trailing slash, or URL without one
   bool local = false;
-  core::Sha256 repomd;      ///< of repomd.xml
-  std::string primary_path; ///< local, checked
+  core::Sha256 repomd;         ///< of repomd.xml
+  std::string primary_path;    ///< local, checked
   std::string filelists_path;  ///< local, checked; empty when there is none
 };
 

@@ -39,7 +39,8 @@ void enter_private_mounts() {
   if (entered) return;
   if (unshare(CLONE_NEWNS) != 0) {
     const int error = errno;
-    throw core::Error(core::ErrorKind::refused, "cannot build an image", "a mount namespace needs root: " + core::errno_text(error))
+    throw core::Error(core::ErrorKind::refused, "cannot build an image",
+                      "a mount namespace needs root: " + core::errno_text(error))
         .with_hint("run it as root");
   }
   // Slave: what the machine mounts and unmounts later still reaches us, nothing of ours reaches the machine.
@@ -47,14 +48,16 @@ void enter_private_mounts() {
   entered = true;
 }
 
-BuildRoot::BuildRoot(const std::string& work_dir, std::uint64_t expected_bytes, Place place) : path_(work_dir + "/root") {
+BuildRoot::BuildRoot(const std::string& work_dir, std::uint64_t expected_bytes, Place place)
+    : path_(work_dir + "/root") {
   make_directory(path_, 0755);
   // Packages count sizes in whole blocks, scriptlets add caches: half as much again, and the image itself may be
   // written beside it.
   const std::uint64_t wanted = expected_bytes + expected_bytes / 2 + 256 * kMiB;
   if (place == Place::memory || (place == Place::automatic && wanted <= available_memory() / 10 * 7)) {
     const std::string options = "mode=0755,nr_inodes=0,size=" + std::to_string(wanted);
-    if (mount("mkstateless", path_.c_str(), "tmpfs", 0, options.c_str()) != 0) core::throw_errno("cannot mount a tmpfs on " + path_);
+    if (mount("mkstateless", path_.c_str(), "tmpfs", 0, options.c_str()) != 0)
+      core::throw_errno("cannot mount a tmpfs on " + path_);
     in_memory_ = true;
   }
   if (chmod(path_.c_str(), 0755) != 0) core::throw_errno("cannot set the mode of " + path_);
@@ -67,7 +70,8 @@ BuildRoot::~BuildRoot() {
 ScriptletWorld::ScriptletWorld(std::string root_dir) : root_(std::move(root_dir)) {
   for (const char* name : {"/proc", "/sys", "/dev"}) make_directory(root_ + name, 0755);
   const unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  if (mount("proc", (root_ + "/proc").c_str(), "proc", flags, nullptr) != 0) core::throw_errno("cannot mount /proc for scriptlets");
+  if (mount("proc", (root_ + "/proc").c_str(), "proc", flags, nullptr) != 0)
+    core::throw_errno("cannot mount /proc for scriptlets");
   if (mount("sysfs", (root_ + "/sys").c_str(), "sysfs", flags | MS_RDONLY, nullptr) != 0)
     core::throw_errno("cannot mount /sys for scriptlets");
   // Nodes straight in the root, no tmpfs over /dev: a device node that a package ships must end up in the image.
@@ -87,7 +91,7 @@ void ScriptletWorld::add_node(const std::string& name, unsigned mode, unsigned m
   const std::string path = root_ + "/dev/" + name;
   if (mknod(path.c_str(), S_IFCHR | mode, makedev(major, minor)) != 0) core::throw_errno("cannot make " + path);
   if (chmod(path.c_str(), mode) != 0) core::throw_errno("cannot set the mode of " + path);
-  struct stat status{};
+  struct stat status {};
   if (lstat(path.c_str(), &status) != 0) core::throw_errno("cannot look at " + path);
   made_.push_back({path, status.st_ino});
 }
@@ -95,16 +99,17 @@ void ScriptletWorld::add_node(const std::string& name, unsigned mode, unsigned m
 void ScriptletWorld::add_link(const std::string& name, const std::string& target) {
   const std::string path = root_ + "/dev/" + name;
   if (symlink(target.c_str(), path.c_str()) != 0) core::throw_errno("cannot make " + path);
-  struct stat status{};
+  struct stat status {};
   if (lstat(path.c_str(), &status) != 0) core::throw_errno("cannot look at " + path);
   made_.push_back({path, status.st_ino});
 }
 
 void ScriptletWorld::remove() {
   for (const char* name : {"/proc", "/sys"})
-    if (umount2((root_ + name).c_str(), MNT_DETACH) != 0) core::throw_errno(std::string("cannot unmount ") + name + " of the image");
+    if (umount2((root_ + name).c_str(), MNT_DETACH) != 0)
+      core::throw_errno(std::string("cannot unmount ") + name + " of the image");
   for (const auto& made : made_) {
-    struct stat status{};
+    struct stat status {};
     if (lstat(made.path.c_str(), &status) != 0) {
       if (errno == ENOENT) continue;
       core::throw_errno("cannot look at " + made.path);

@@ -58,10 +58,12 @@ void canonicalise_database(const std::string& root_dir, const std::string& datab
   const std::string path = root_dir + database + "/rpmdb.sqlite";
   {
     Connection connection;
-    const int code = sqlite3_open_v2(path.c_str(), connection.out(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
+    const int code =
+        sqlite3_open_v2(path.c_str(), connection.out(), SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
     check(connection.get(), code, "opening " + path);
     if (const auto mode = query(connection.get(), "PRAGMA journal_mode=DELETE"); mode != "delete")
-      throw core::Error(core::ErrorKind::failed, "cannot finish the rpm database of the image", "its journal mode stays " + mode);
+      throw core::Error(core::ErrorKind::failed, "cannot finish the rpm database of the image",
+                        "its journal mode stays " + mode);
     query(connection.get(), "DROP TABLE IF EXISTS sqlite_stat1");
     query(connection.get(), "VACUUM");
     if (const auto state = query(connection.get(), "PRAGMA integrity_check"); state != "ok")
@@ -72,6 +74,8 @@ void canonicalise_database(const std::string& root_dir, const std::string& datab
   fix_header(path);
 }
 
-std::string sqlite_version() { return sqlite3_libversion(); }
+std::string sqlite_version() {
+  return sqlite3_libversion();
+}
 
 }  // namespace imagebuilder::root

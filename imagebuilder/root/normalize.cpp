@@ -21,7 +21,8 @@ bool is_directory(const core::RootDir& root, const std::string& path) {
 }
 
 void remove_file(NormalizeContext& context, const std::string& path) {
-  if (context.root.lstat(path) && context.root.remove(path)) context.changed.push_back("removed " + core::printable(path));
+  if (context.root.lstat(path) && context.root.remove(path))
+    context.changed.push_back("removed " + core::printable(path));
 }
 
 /// Everything below `directory` that no package owns; directories only when nothing is left in them.
@@ -83,7 +84,8 @@ void logs(NormalizeContext& context) {
 void scratch(NormalizeContext& context) {
   for (const char* path : {"tmp", "var/tmp", "run", "dev/shm"}) remove_unowned(context, path);
   remove_unowned(context, "root", [](const core::WalkEntry& entry) {
-    return entry.path == ".bash_history" || entry.path == ".lesshst" || entry.path == ".rpmdb" || entry.path.starts_with(".rpmdb/");
+    return entry.path == ".bash_history" || entry.path == ".lesshst" || entry.path == ".rpmdb" ||
+           entry.path.starts_with(".rpmdb/");
   });
 }
 
@@ -100,22 +102,26 @@ void machine_id(NormalizeContext& context) {
 void host_secrets(NormalizeContext& context) {
   if (is_directory(context.root, "etc/ssh")) {
     for (const auto& name : core::list_directory(context.root.open_file("etc/ssh", O_RDONLY | O_DIRECTORY)))
-      if (name.starts_with("ssh_host_") && (name.ends_with("_key") || name.ends_with("_key.pub"))) remove_file(context, "etc/ssh/" + name);
+      if (name.starts_with("ssh_host_") && (name.ends_with("_key") || name.ends_with("_key.pub")))
+        remove_file(context, "etc/ssh/" + name);
   }
-  for (const char* path : {"var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "var/lib/urandom/random-seed"})
+  for (const char* path :
+       {"var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "var/lib/urandom/random-seed"})
     remove_file(context, path);
 }
 
 void python_caches(NormalizeContext& context) {
   std::vector<std::string> found;
   context.root.walk("", [&](const core::WalkEntry& entry) {
-    if (S_ISDIR(entry.status.st_mode) && entry.name == "__pycache__" && !context.ownership.owned(entry.path)) found.push_back(entry.path);
+    if (S_ISDIR(entry.status.st_mode) && entry.name == "__pycache__" && !context.ownership.owned(entry.path))
+      found.push_back(entry.path);
     return core::Walk::into;
   });
   for (const auto& path : found) remove_unowned(context, path);
   for (const auto& path : found) {
     if (!is_directory(context.root, path)) continue;
-    if (core::list_directory(context.root.open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)).empty()) remove_file(context, path);
+    if (core::list_directory(context.root.open_file(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)).empty())
+      remove_file(context, path);
   }
 }
 
@@ -131,37 +137,45 @@ void sockets(NormalizeContext& context) {
 void set_time(const NormalizeContext& context, core::FdRef parent, const char* name) {
   const timespec time{static_cast<time_t>(context.epoch), 0};
   const timespec both[2] = {time, time};
-  if (utimensat(parent.get(), name, both, AT_SYMLINK_NOFOLLOW) != 0) core::throw_errno(std::string("cannot set the time of ") + core::printable(name));
+  if (utimensat(parent.get(), name, both, AT_SYMLINK_NOFOLLOW) != 0)
+    core::throw_errno(std::string("cannot set the time of ") + core::printable(name));
 }
 
 void times(NormalizeContext& context) {
   context.root.walk("", [&](const core::WalkEntry& entry) {
-    const bool later = static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.status.st_mtim.tv_sec)) > context.epoch ||
-                       entry.status.st_mtim.tv_nsec != 0;
-    const bool ours = context.ownership.owner(entry.path).empty() || context.ownership.owner(entry.path).starts_with("build:");
+    const bool later =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, entry.status.st_mtim.tv_sec)) > context.epoch ||
+        entry.status.st_mtim.tv_nsec != 0;
+    const bool ours =
+        context.ownership.owner(entry.path).empty() || context.ownership.owner(entry.path).starts_with("build:");
     if (S_ISDIR(entry.status.st_mode) || later || ours) set_time(context, entry.parent, entry.name.c_str());
     return core::Walk::into;
   });
   const timespec time{static_cast<time_t>(context.epoch), 0};
   const timespec both[2] = {time, time};
-  if (utimensat(AT_FDCWD, context.root.path().c_str(), both, 0) != 0) core::throw_errno("cannot set the time of the root");
+  if (utimensat(AT_FDCWD, context.root.path().c_str(), both, 0) != 0)
+    core::throw_errno("cannot set the time of the root");
 }
 
 }  // namespace
 
 const std::vector<NormalizeRule>& normalize_rules() {
   static const std::vector<NormalizeRule> rules = {
-      {"database-locks", "locks of the rpm database are left behind by the install, and mean nothing in an image", database_locks},
-      {"account-backups", "copies and locks that account tools leave depend on the order of what they did", account_backups},
+      {"database-locks", "locks of the rpm database are left behind by the install, and mean nothing in an image",
+       database_locks},
+      {"account-backups", "copies and locks that account tools leave depend on the order of what they did",
+       account_backups},
       {"shadow-days", "the day on which a package made an account is the day of the build", shadow_days},
       {"caches", "caches hold inode numbers and times of the build, and are made again on demand", caches},
       {"logs", "logs that scriptlets wrote hold times of the build; logs that a package ships stay", logs},
       {"scratch", "what lies in temporary directories belongs to the build, not to the node", scratch},
       {"machine-id", "it names one machine; the cluster description gives each node its own", machine_id},
-      {"host-secrets", "host keys and random seeds in an image would be shared by all its nodes, and are random", host_secrets},
+      {"host-secrets", "host keys and random seeds in an image would be shared by all its nodes, and are random",
+       host_secrets},
       {"python-caches", "compiled Python that no package ships holds times of its sources", python_caches},
       {"sockets", "a socket without its process is of no use", sockets},
-      {"times", "directories, files newer than the epoch and files that no package owns carry the time of the build", times},
+      {"times", "directories, files newer than the epoch and files that no package owns carry the time of the build",
+       times},
   };
   return rules;
 }

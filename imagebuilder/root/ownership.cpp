@@ -37,7 +37,9 @@ void Ownership::add(const std::string& package, const std::vector<std::string>& 
   }
 }
 
-void Ownership::claim(const std::string& path, const std::string& rule) { owners_[path] = "build:" + rule; }
+void Ownership::claim(const std::string& path, const std::string& rule) {
+  owners_[path] = "build:" + rule;
+}
 
 std::string_view Ownership::owner(std::string_view path) const {
   const auto found = owners_.find(path);

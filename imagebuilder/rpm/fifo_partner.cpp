@@ -31,8 +31,9 @@ void serve(const core::RootDir& root, const std::string& path) {
   if (!directory) return;
   for (const auto& name : core::list_directory(directory)) {
     if (!is_name_of(name, path.substr(slash + 1))) continue;
-    struct stat status{};
-    if (fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISFIFO(status.st_mode)) continue;
+    struct stat status {};
+    if (fstatat(directory.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISFIFO(status.st_mode))
+      continue;
     const int end = openat(directory.get(), name.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
     if (end >= 0) close(end);  // without a waiting reader the open fails, which is all right
   }

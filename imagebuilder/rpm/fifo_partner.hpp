@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Keeps librpm 4.18 from waiting for ever: after it has made a FIFO it opens it for reading, and that open returns only
-/// when somebody opens the other end. Here somebody does.
+/// Keeps librpm 4.18 from waiting for ever: after it has made a FIFO it opens it for reading, and that open returns
+/// only when somebody opens the other end. Here somebody does.
 #pragma once
 #include <sys/types.h>
 

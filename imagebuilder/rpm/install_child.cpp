@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two processes: the keeper unshares the namespaces and waits; the worker, first process of the PID namespace, installs.
-// The caller kills the worker, never the keeper: the keeper's wait returns only after the kernel has ended everything in
-// the namespace, so that when the keeper is gone, all of it is. Events come back as JSON lines over a pipe.
+// Two processes: the keeper unshares the namespaces and waits; the worker, first process of the PID namespace,
+// installs. The caller kills the worker, never the keeper: the keeper's wait returns only after the kernel has ended
+// everything in the namespace, so that when the keeper is gone, all of it is. Events come back as JSON lines over a
+// pipe.
 #include "imagebuilder/rpm/install_child.hpp"
 
 #include <fcntl.h>
@@ -40,7 +41,7 @@ void send(int pipe, const core::Json& event) {
 }
 
 void clean_process(const InstallRequest& request) {
-  struct sigaction standard{};
+  struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; ++number)
     if (number != SIGKILL && number != SIGSTOP) sigaction(number, &standard, nullptr);
@@ -102,7 +103,8 @@ void work(const InstallRequest& request, int pipe) {
     work(request, pipe);
   } catch (const core::Error& error) {
     try {
-      send(pipe, {{"event", "problem"}, {"kind", static_cast<int>(TransactionProblem::Kind::other)}, {"text", error.what()}});
+      send(pipe,
+           {{"event", "problem"}, {"kind", static_cast<int>(TransactionProblem::Kind::other)}, {"text", error.what()}});
     } catch (...) {
     }
     code = 1;
@@ -120,7 +122,8 @@ void work(const InstallRequest& request, int pipe) {
   try {
     if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
       core::throw_errno("cannot make namespaces for the installation");
-    if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) core::throw_errno("cannot make mounts private");
+    if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+      core::throw_errno("cannot make mounts private");
     const pid_t child = fork();
     if (child < 0) core::throw_errno("cannot start the installation");
     if (child == 0) worker(request, pipe);
@@ -132,7 +135,8 @@ void work(const InstallRequest& request, int pipe) {
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 2);
   } catch (const core::Error& error) {
     try {
-      send(pipe, {{"event", "problem"}, {"kind", static_cast<int>(TransactionProblem::Kind::other)}, {"text", error.what()}});
+      send(pipe,
+           {{"event", "problem"}, {"kind", static_cast<int>(TransactionProblem::Kind::other)}, {"text", error.what()}});
     } catch (...) {
     }
   }
@@ -157,7 +161,8 @@ class Listener {
   InstallReport finish(bool clean_exit) {
     if (script_) throw *script_;
     if (!problems_.empty()) {
-      const auto worst = std::min_element(problems_.begin(), problems_.end(), [](const auto& a, const auto& b) { return a.kind < b.kind; });
+      const auto worst = std::min_element(problems_.begin(), problems_.end(),
+                                          [](const auto& a, const auto& b) { return a.kind < b.kind; });
       core::ErrorKind kind = core::ErrorKind::failed;
       if (worst->kind == TransactionProblem::Kind::verification) kind = core::ErrorKind::verification;
       if (worst->kind == TransactionProblem::Kind::not_together) kind = core::ErrorKind::no_solution;
@@ -180,11 +185,12 @@ class Listener {
     if (on_install_ && what == "script") on_install_(package_, event.at("name").get<std::string>());
     if (what == "warning") report_.warnings.push_back(event.at("text").get<std::string>());
     if (what == "problem")
-      problems_.push_back({static_cast<TransactionProblem::Kind>(event.at("kind").get<int>()), event.at("text").get<std::string>()});
+      problems_.push_back(
+          {static_cast<TransactionProblem::Kind>(event.at("kind").get<int>()), event.at("text").get<std::string>()});
     if (what == "done") done_ = true;
     if (what == "script-error") {
-      script_.emplace(core::ErrorKind::failed,
-                      "the " + event.at("kind").get<std::string>() + " scriptlet of " + event.at("package").get<std::string>() + " failed");
+      script_.emplace(core::ErrorKind::failed, "the " + event.at("kind").get<std::string>() + " scriptlet of " +
+                                                   event.at("package").get<std::string>() + " failed");
       const std::string output = event.at("output").get<std::string>();
       const auto lines = core::split_lines(output);
       const std::size_t skip = lines.size() > kOutputLines ? lines.size() - kOutputLines : 0;

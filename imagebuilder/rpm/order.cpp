@@ -27,7 +27,8 @@ InstallPlan plan_install(const std::vector<std::string>& package_paths) {
     const auto header = read_header(package_paths[i]);
     const auto key = reinterpret_cast<fnpyKey>(static_cast<std::uintptr_t>(i + 1));
     if (rpmtsAddInstallElement(ts.get(), header.get(), key, 0, nullptr) != 0)
-      throw core::Error(core::ErrorKind::failed, "cannot install " + nevra_of(header.get()), core::join(log.take(), "; "));
+      throw core::Error(core::ErrorKind::failed, "cannot install " + nevra_of(header.get()),
+                        core::join(log.take(), "; "));
     for (const auto& [path, mode] : paths_of(header.get())) {
       if (!S_ISDIR(mode)) continue;
       in_usr = in_usr || path == "/usr/lib/sysimage/rpm";

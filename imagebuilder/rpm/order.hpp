@@ -19,8 +19,8 @@ struct InstallPlan {
 InstallPlan plan_install(const std::vector<std::string>& package_paths);
 
 struct OwnedPath {
-  std::string path;    ///< absolute
-  unsigned mode = 0;   ///< with the type bits
+  std::string path;   ///< absolute
+  unsigned mode = 0;  ///< with the type bits
 };
 
 /// The paths that a package owns, as its header lists them (ghosts included).

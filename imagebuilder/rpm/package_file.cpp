@@ -92,7 +92,9 @@ core::Sha256 header_digest(Header header) {
   return digest;
 }
 
-std::string joined(const std::vector<std::string>& lines) { return core::join(lines, "; "); }
+std::string joined(const std::vector<std::string>& lines) {
+  return core::join(lines, "; ");
+}
 
 }  // namespace
 
@@ -108,7 +110,8 @@ std::string nevra_of(Header header) {
 
 HeaderHandle read_header(const std::string& path) {
   const TransactionHandle ts(rpmtsCreate());
-  rpmtsSetVSFlags(ts.get(), static_cast<rpmVSFlags>(RPMVSF_MASK_NODIGESTS | RPMVSF_MASK_NOSIGNATURES | RPMVSF_NOHDRCHK));
+  rpmtsSetVSFlags(ts.get(),
+                  static_cast<rpmVSFlags>(RPMVSF_MASK_NODIGESTS | RPMVSF_MASK_NOSIGNATURES | RPMVSF_NOHDRCHK));
   const FileHandle file(Fopen(path.c_str(), "r.ufdio"));
   if (!file || Ferror(file.get()))
     throw core::Error(core::ErrorKind::io, "cannot open package " + path, Fstrerror(file.get()));
@@ -151,7 +154,8 @@ void Keyring::add_file(const std::string& path) {
   if (text.find(kArmourBegin) == std::string::npos) {
     add_packets(reinterpret_cast<const uint8_t*>(text.data()), text.size());
   } else {
-    for (std::size_t begin = text.find(kArmourBegin); begin != std::string::npos; begin = text.find(kArmourBegin, begin + 1)) {
+    for (std::size_t begin = text.find(kArmourBegin); begin != std::string::npos;
+         begin = text.find(kArmourBegin, begin + 1)) {
       const auto end = text.find(kArmourEnd, begin);
       if (end == std::string::npos) break;
       const std::string block = text.substr(begin, end + kArmourEnd.size() - begin) + "\n";
@@ -162,7 +166,8 @@ void Keyring::add_file(const std::string& path) {
     }
   }
   if (count_ == before)
-    throw core::Error(core::ErrorKind::parse, "cannot use the key file " + path, "there is no OpenPGP public key in it");
+    throw core::Error(core::ErrorKind::parse, "cannot use the key file " + path,
+                      "there is no OpenPGP public key in it");
 }
 
 PackageDigests digest_package(const std::string& path) {
@@ -179,7 +184,8 @@ PackageDigests digest_package(const std::string& path) {
     whole.update(part);
     const auto end = result.size_bytes + got;
     if (payload && end > *payload)
-      rest.update(part.subspan(*payload > result.size_bytes ? static_cast<std::size_t>(*payload - result.size_bytes) : 0));
+      rest.update(
+          part.subspan(*payload > result.size_bytes ? static_cast<std::size_t>(*payload - result.size_bytes) : 0));
     result.size_bytes = end;
   }
   result.file = whole.finish();
@@ -217,7 +223,8 @@ PackageFacts verify_package(const std::string& path, const PackageDigests& diges
     if (code == RPMRC_NOKEY)
       throw broken(expected, "it is signed with key " + facts.signing_key + ", which is not among the given keys")
           .with_hint("give the key file with --key");
-    if (code == RPMRC_NOTTRUSTED) throw broken(expected, "key " + facts.signing_key + " is not trusted (expired or revoked)");
+    if (code == RPMRC_NOTTRUSTED)
+      throw broken(expected, "key " + facts.signing_key + " is not trusted (expired or revoked)");
     if (code != RPMRC_OK) throw broken(expected, joined(words));
   }
 
@@ -226,7 +233,8 @@ PackageFacts verify_package(const std::string& path, const PackageDigests& diges
   const auto algorithm = headerGetNumber(header.get(), RPMTAG_PAYLOADDIGESTALGO);
   if (!named.empty() && algorithm == PGPHASHALGO_SHA256) {
     if (named != digests.payload->hex())
-      throw broken(expected, "its payload is damaged or was tampered with: SHA-256 is " + digests.payload->hex() + ", the header says " + named);
+      throw broken(expected, "its payload is damaged or was tampered with: SHA-256 is " + digests.payload->hex() +
+                                 ", the header says " + named);
   } else if (keys != nullptr) {
     throw broken(expected, "its header names no SHA-256 of the payload, so that the signature does not cover it")
         .with_hint("rebuild the package with rpm 4.14 or later");

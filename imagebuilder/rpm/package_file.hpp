@@ -39,17 +39,17 @@ class Keyring {
 /// Digests of a file's bytes, taken without librpm, so that many threads can do it at once.
 struct PackageDigests {
   std::uint64_t size_bytes = 0;
-  core::Sha256 file;                    ///< of the whole file
+  core::Sha256 file;  ///< of the whole file
   std::uint64_t payload_offset = 0;
   std::optional<core::Sha256> payload;  ///< of the payload as it lies there; nothing when the file is no RPM
 };
 PackageDigests digest_package(const std::string& path);
 
 struct PackageFacts {
-  std::string nevra;              ///< as plan::Package writes it
+  std::string nevra;  ///< as plan::Package writes it
   std::uint64_t build_time = 0;
-  std::string signing_key;        ///< key id, 16 hex digits; empty when unsigned
-  core::Sha256 header;            ///< of the immutable header
+  std::string signing_key;  ///< key id, 16 hex digits; empty when unsigned
+  core::Sha256 header;      ///< of the immutable header
 };
 
 /// \param keys      null: signatures are not asked for, only digests

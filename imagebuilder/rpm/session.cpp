@@ -43,7 +43,9 @@ int keep_message(rpmlogRec record, rpmlogCallbackData data) {
 }
 }  // namespace
 
-LogCapture::LogCapture() : outer_(std::exchange(innermost, this)) { rpmlogSetCallback(keep_message, &lines_); }
+LogCapture::LogCapture() : outer_(std::exchange(innermost, this)) {
+  rpmlogSetCallback(keep_message, &lines_);
+}
 LogCapture::~LogCapture() {
   innermost = outer_;
   if (outer_ != nullptr)
@@ -51,8 +53,12 @@ LogCapture::~LogCapture() {
   else
     rpmlogSetCallback(nullptr, nullptr);
 }
-std::vector<std::string> LogCapture::take() { return std::exchange(lines_, {}); }
+std::vector<std::string> LogCapture::take() {
+  return std::exchange(lines_, {});
+}
 
-std::string librpm_version() { return RPMVERSION; }
+std::string librpm_version() {
+  return RPMVERSION;
+}
 
 }  // namespace imagebuilder::rpm

@@ -23,18 +23,30 @@ namespace {
 
 std::string script_kind(rpmTagVal tag) {
   switch (tag) {
-    case RPMTAG_PREIN: return "%pre";
-    case RPMTAG_POSTIN: return "%post";
-    case RPMTAG_PREUN: return "%preun";
-    case RPMTAG_POSTUN: return "%postun";
-    case RPMTAG_PRETRANS: return "%pretrans";
-    case RPMTAG_POSTTRANS: return "%posttrans";
-    case RPMTAG_TRIGGERPREIN: return "%triggerprein";
-    case RPMTAG_TRIGGERIN: return "%triggerin";
-    case RPMTAG_TRIGGERUN: return "%triggerun";
-    case RPMTAG_TRIGGERPOSTUN: return "%triggerpostun";
-    case RPMTAG_FILETRIGGERIN: return "%filetriggerin";
-    case RPMTAG_TRANSFILETRIGGERIN: return "%transfiletriggerin";
+    case RPMTAG_PREIN:
+      return "%pre";
+    case RPMTAG_POSTIN:
+      return "%post";
+    case RPMTAG_PREUN:
+      return "%preun";
+    case RPMTAG_POSTUN:
+      return "%postun";
+    case RPMTAG_PRETRANS:
+      return "%pretrans";
+    case RPMTAG_POSTTRANS:
+      return "%posttrans";
+    case RPMTAG_TRIGGERPREIN:
+      return "%triggerprein";
+    case RPMTAG_TRIGGERIN:
+      return "%triggerin";
+    case RPMTAG_TRIGGERUN:
+      return "%triggerun";
+    case RPMTAG_TRIGGERPOSTUN:
+      return "%triggerpostun";
+    case RPMTAG_FILETRIGGERIN:
+      return "%filetriggerin";
+    case RPMTAG_TRANSFILETRIGGERIN:
+      return "%transfiletriggerin";
     default: {
       const char* name = rpmTagGetName(tag);
       return name ? name : "script";
@@ -45,7 +57,9 @@ std::string script_kind(rpmTagVal tag) {
 class Run {
  public:
   Run(const TransactionRequest& request, const TransactionEvents& events)
-      : request_(request), events_(events), host_root_(core::open_file("/", O_PATH | O_DIRECTORY)),
+      : request_(request),
+        events_(events),
+        host_root_(core::open_file("/", O_PATH | O_DIRECTORY)),
         output_(memfd_create("scriptlet output", MFD_CLOEXEC)) {
     if (!output_) core::throw_errno("cannot make a buffer for the output of scriptlets");
     fcntl(output_.get(), F_SETFL, O_APPEND);
@@ -133,13 +147,13 @@ class Run {
                       rpmCallbackData data) {
     auto* self = static_cast<Run*>(data);
     const auto number = static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(key));
-    const std::string package =
-        header != nullptr ? nevra_of(static_cast<Header>(const_cast<void*>(header)))
-                          : number > 0 && number <= self->nevras_.size() ? self->nevras_[number - 1] : "a package";
+    const std::string package = header != nullptr ? nevra_of(static_cast<Header>(const_cast<void*>(header)))
+                                : number > 0 && number <= self->nevras_.size() ? self->nevras_[number - 1]
+                                                                               : "a package";
     switch (what) {
       case RPMCALLBACK_INST_OPEN_FILE: {
-        const int fd = openat(self->host_root_.get(), self->request_.package_paths[number - 1].c_str() + 1,
-                              O_RDONLY | O_CLOEXEC);
+        const int fd =
+            openat(self->host_root_.get(), self->request_.package_paths[number - 1].c_str() + 1, O_RDONLY | O_CLOEXEC);
         if (fd < 0) return nullptr;
         self->open_.reset(fdDup(fd));
         close(fd);
@@ -156,11 +170,13 @@ class Run {
         self->failures_.push_back("unpacking " + package + " failed");
         break;
       case RPMCALLBACK_SCRIPT_START:
-        if (ftruncate(self->output_.get(), 0) == 0) self->events_.on_script(package, script_kind(static_cast<rpmTagVal>(amount)));
+        if (ftruncate(self->output_.get(), 0) == 0)
+          self->events_.on_script(package, script_kind(static_cast<rpmTagVal>(amount)));
         break;
       case RPMCALLBACK_SCRIPT_ERROR: {
         std::string output;
-        if (lseek(self->output_.get(), 0, SEEK_SET) == 0) output = core::read_whole(self->output_, core::kNoLimit, "output");
+        if (lseek(self->output_.get(), 0, SEEK_SET) == 0)
+          output = core::read_whole(self->output_, core::kNoLimit, "output");
         for (const auto& line : self->log_->take()) output += line + "\n";
         self->events_.on_script_error(package, script_kind(static_cast<rpmTagVal>(amount)), output);
         break;

@@ -11,7 +11,7 @@
 namespace imagebuilder::rpm {
 
 struct TransactionEvents {
-  std::function<void(std::size_t index, std::size_t total)> on_install;  ///< a package is being unpacked
+  std::function<void(std::size_t index, std::size_t total)> on_install;                ///< a package is being unpacked
   std::function<void(const std::string& package, const std::string& kind)> on_script;  ///< a scriptlet starts
   std::function<void(const std::string& line)> on_warning;
   /// Must not return: what a failed scriptlet leaves behind is no image.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "imagebuilder/solv/state.hpp"
-// state.hpp first, see there.
 #include <algorithm>
 
 #include "core/text.hpp"
+#include "imagebuilder/solv/state.hpp"
 
 namespace imagebuilder::solv {
 namespace {
@@ -70,7 +69,8 @@ plan::Unsolvable explain(Solver* solver, const Jobs& jobs) {
     }
     add_once(answer.problems, std::move(text));
     if (lines.size() == 1)
-      add_once(answer.hints, "take " + lines.front() + " out of the list, or add a repository that has what is missing");
+      add_once(answer.hints,
+               "take " + lines.front() + " out of the list, or add a repository that has what is missing");
     else if (lines.size() > 1)
       add_once(answer.hints, "take one of them out of the list: " + head);
   }

@@ -2,8 +2,8 @@
 /// \file
 /// The only door to libsolv's headers.
 ///
-/// Private to imagebuilder/solv. Old libsolv headers name a structure member `requires`, a C++20 keyword; the macro below
-/// selects the names with a prefix, which newer headers have, and the second one serves the older.
+/// Private to imagebuilder/solv. Old libsolv headers name a structure member `requires`, a C++20 keyword; the macro
+/// below selects the names with a prefix, which newer headers have, and the second one serves the older.
 #pragma once
 #define LIBSOLV_SOLVABLE_PREPEND_DEP 1
 #define requires solv_requires_member

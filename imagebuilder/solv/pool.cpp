@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "imagebuilder/solv/state.hpp"
-// state.hpp first, see there.
 #include <cerrno>
 #include <cstdio>
 
 #include "core/error.hpp"
+#include "imagebuilder/solv/state.hpp"
 
 namespace imagebuilder::solv {
 namespace {

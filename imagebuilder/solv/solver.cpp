@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "imagebuilder/solv/state.hpp"
-// state.hpp first, see there.
 #include <algorithm>
 #include <tuple>
 
 #include "core/error.hpp"
+#include "imagebuilder/solv/state.hpp"
 
 namespace imagebuilder::solv {
 namespace {
@@ -23,7 +22,9 @@ void split_evr(std::string_view evr, plan::Package& package) {
   if (dash != std::string_view::npos) package.release = std::string(evr.substr(dash + 1));
 }
 
-std::string text_or_empty(const char* text) { return text ? text : ""; }
+std::string text_or_empty(const char* text) {
+  return text ? text : "";
+}
 
 std::string reason_for(Solver* solver, Id id) {
   Id info = 0;

@@ -2,12 +2,11 @@
 /// \file
 /// Private to imagebuilder/solv: owners of libsolv's objects.
 #pragma once
-#include "imagebuilder/solv/libsolv.hpp"
-// libsolv first: its macro must be gone before any header with a `requires` of its own is read.
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "imagebuilder/solv/libsolv.hpp"
 #include "imagebuilder/solv/pool.hpp"
 
 namespace imagebuilder::solv {
@@ -56,8 +55,8 @@ struct Pool::State {
 
 /// Jobs of one solver run, each with the line that asked for it.
 struct Jobs {
-  IdQueue queue;                        ///< pairs (how, what)
-  std::vector<const plan::Want*> wants; ///< one a pair
+  IdQueue queue;                         ///< pairs (how, what)
+  std::vector<const plan::Want*> wants;  ///< one a pair
 };
 
 plan::Unsolvable explain(Solver* solver, const Jobs& jobs);

@@ -31,7 +31,8 @@ void digest_blocks(std::span<const std::byte> data, const Salt& salt, std::span<
       const auto block = data.subspan(i * kBlockBytes, kBlockBytes);
       std::copy(block.begin(), block.end(), salted.begin() + static_cast<std::ptrdiff_t>(salt.size()));
       const auto digest = core::sha256(std::span<const std::byte>(salted));
-      std::copy(digest.bytes.begin(), digest.bytes.end(), digests.begin() + static_cast<std::ptrdiff_t>(i * kDigestBytes));
+      std::copy(digest.bytes.begin(), digest.bytes.end(),
+                digests.begin() + static_cast<std::ptrdiff_t>(i * kDigestBytes));
     }
   };
   const std::size_t share = std::max<std::size_t>(256, (blocks + threads - 1) / std::max(1U, threads));
@@ -149,7 +150,8 @@ std::string check_hash_tree(int fd, const core::format::VerityInfo& info, unsign
   CORE_CHECK(bytes.size() == salt.size());
   std::copy(bytes.begin(), bytes.end(), salt.begin());
   const auto tree = compute(fd, info.data_blocks, salt, threads, on_progress);
-  if (tree.root.hex() != info.root_hash) return "the root hash of the image is " + tree.root.hex() + ", not " + info.root_hash;
+  if (tree.root.hex() != info.root_hash)
+    return "the root hash of the image is " + tree.root.hex() + ", not " + info.root_hash;
   core::Bytes found(tree.bytes.size());
   if (core::pread_upto(fd, found, info.hash_offset) != found.size()) return "the hash tree of the image is cut short";
   if (found != tree.bytes) return "the hash tree of the image does not belong to its data";

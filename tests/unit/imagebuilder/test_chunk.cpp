@@ -45,7 +45,8 @@ TEST_CASE("chunks keep their bounds and gather around 256 KiB") {
 TEST_CASE("cuts are frozen: another rule would make every chunk of every image new") {
   std::string cuts;
   for (const auto length : lengths(noise(4 << 20, 7))) cuts += std::to_string(length) + " ";
-  CHECK(cuts == "419892 492700 310351 258785 287279 321642 303226 221201 318044 70497 318593 271719 281479 100182 218714 ");
+  CHECK(cuts ==
+        "419892 492700 310351 258785 287279 321642 303226 221201 318044 70497 318593 271719 281479 100182 218714 ");
 }
 
 TEST_CASE("short and even data") {

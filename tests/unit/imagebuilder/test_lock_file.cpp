@@ -21,10 +21,24 @@ LockFile sample() {
   lock.format = "squashfs";
   lock.level = 3;
   lock.toolchain = {{"librpm", "4.18.0"}};
-  lock.packages = {{.name = "bash", .version = "5.2", .release = "1", .arch = "x86_64", .epoch = 0, .sha256 = core::sha256("bash"),
-                    .header = core::sha256("header"), .size_bytes = 100, .signing_key = "0123456789abcdef"},
-                   {.name = "apr", .version = "1", .release = "2", .arch = "noarch", .epoch = 3, .sha256 = core::sha256("apr"),
-                    .header = core::sha256("header2"), .size_bytes = 7, .signing_key = ""}};
+  lock.packages = {{.name = "bash",
+                    .version = "5.2",
+                    .release = "1",
+                    .arch = "x86_64",
+                    .epoch = 0,
+                    .sha256 = core::sha256("bash"),
+                    .header = core::sha256("header"),
+                    .size_bytes = 100,
+                    .signing_key = "0123456789abcdef"},
+                   {.name = "apr",
+                    .version = "1",
+                    .release = "2",
+                    .arch = "noarch",
+                    .epoch = 3,
+                    .sha256 = core::sha256("apr"),
+                    .header = core::sha256("header2"),
+                    .size_bytes = 7,
+                    .signing_key = ""}};
   return lock;
 }
 }  // namespace

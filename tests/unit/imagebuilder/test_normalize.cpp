@@ -30,25 +30,32 @@ struct Fixture {
 TEST_CASE_FIXTURE(Fixture, "what belongs to the build goes, what packages own stays") {
   root.make_dirs("usr/lib");
   root.make_symlink("usr/lib", "lib");
-  for (const char* gone : {"usr/lib/sysimage/rpm/.rpm.lock", "etc/passwd-", "etc/.pwd.lock", "var/cache/ldconfig/aux-cache", "var/cache/dnf/a/b",
-                           "var/log/made", "tmp/x/y", "run/pid", "var/tmp/z", "etc/ssh/ssh_host_rsa_key", "etc/ssh/ssh_host_rsa_key.pub",
-                           "var/lib/systemd/random-seed", "usr/lib/python3/__pycache__/a.pyc", "root/.bash_history", "var/lib/dbus/machine-id"})
+  for (const char* gone :
+       {"usr/lib/sysimage/rpm/.rpm.lock", "etc/passwd-", "etc/.pwd.lock", "var/cache/ldconfig/aux-cache",
+        "var/cache/dnf/a/b", "var/log/made", "tmp/x/y", "run/pid", "var/tmp/z", "etc/ssh/ssh_host_rsa_key",
+        "etc/ssh/ssh_host_rsa_key.pub", "var/lib/systemd/random-seed", "usr/lib/python3/__pycache__/a.pyc",
+        "root/.bash_history", "var/lib/dbus/machine-id"})
     put(gone);
-  for (const char* kept : {"var/log/shipped", "var/log/dir/shipped", "usr/lib/python3/a.py", "usr/lib/python3/p/__pycache__/b.pyc", "etc/ssh/sshd_config",
-                           "etc/passwd", "run/shipped/dir/file", "root/.bashrc"})
+  for (const char* kept :
+       {"var/log/shipped", "var/log/dir/shipped", "usr/lib/python3/a.py", "usr/lib/python3/p/__pycache__/b.pyc",
+        "etc/ssh/sshd_config", "etc/passwd", "run/shipped/dir/file", "root/.bashrc"})
     put(kept);
-  ownership.add("p-1-1.x86_64", {"/var/log/shipped", "/var/log/dir/shipped", "/lib/python3/a.py", "/lib/python3/p/__pycache__",
-                                 "/lib/python3/p/__pycache__/b.pyc", "/run/shipped/dir/file"});
+  ownership.add("p-1-1.x86_64",
+                {"/var/log/shipped", "/var/log/dir/shipped", "/lib/python3/a.py", "/lib/python3/p/__pycache__",
+                 "/lib/python3/p/__pycache__/b.pyc", "/run/shipped/dir/file"});
   put("etc/machine-id", "0123456789abcdef0123456789abcdef\n");
   run();
-  for (const char* gone : {"usr/lib/sysimage/rpm/.rpm.lock", "etc/passwd-", "etc/.pwd.lock", "var/cache/ldconfig/aux-cache", "var/cache/dnf/a",
-                           "var/log/made", "tmp/x", "run/pid", "var/tmp/z", "etc/ssh/ssh_host_rsa_key", "etc/ssh/ssh_host_rsa_key.pub",
-                           "var/lib/systemd/random-seed", "usr/lib/python3/__pycache__", "root/.bash_history", "var/lib/dbus/machine-id"}) {
+  for (const char* gone :
+       {"usr/lib/sysimage/rpm/.rpm.lock", "etc/passwd-", "etc/.pwd.lock", "var/cache/ldconfig/aux-cache",
+        "var/cache/dnf/a", "var/log/made", "tmp/x", "run/pid", "var/tmp/z", "etc/ssh/ssh_host_rsa_key",
+        "etc/ssh/ssh_host_rsa_key.pub", "var/lib/systemd/random-seed", "usr/lib/python3/__pycache__",
+        "root/.bash_history", "var/lib/dbus/machine-id"}) {
     CAPTURE(gone);
     CHECK_FALSE(has(gone));
   }
-  for (const char* kept : {"var/log/shipped", "var/log/dir/shipped", "usr/lib/python3/a.py", "usr/lib/python3/p/__pycache__/b.pyc", "etc/ssh/sshd_config",
-                           "etc/passwd", "run/shipped/dir/file", "root/.bashrc", "tmp", "var/log"}) {
+  for (const char* kept :
+       {"var/log/shipped", "var/log/dir/shipped", "usr/lib/python3/a.py", "usr/lib/python3/p/__pycache__/b.pyc",
+        "etc/ssh/sshd_config", "etc/passwd", "run/shipped/dir/file", "root/.bashrc", "tmp", "var/log"}) {
     CAPTURE(kept);
     CHECK(has(kept));
   }
@@ -64,7 +71,8 @@ TEST_CASE_FIXTURE(Fixture, "no time is newer than the epoch; directories and uno
   put("usr/bin/made");
   ownership.add("p", {"/usr/bin/old", "/usr/bin/new"});
   const timespec old[2] = {{1'600'000'000, 0}, {1'600'000'000, 0}};
-  for (const char* name : {"/usr/bin/old", "/usr/bin/made"}) REQUIRE(utimensat(AT_FDCWD, (dir.path() + name).c_str(), old, 0) == 0);
+  for (const char* name : {"/usr/bin/old", "/usr/bin/made"})
+    REQUIRE(utimensat(AT_FDCWD, (dir.path() + name).c_str(), old, 0) == 0);
   root.make_symlink("nowhere", "usr/bin/link");
   run(kEpoch);
   CHECK(root.lstat("usr/bin/old")->st_mtime == 1'600'000'000);
@@ -72,13 +80,14 @@ TEST_CASE_FIXTURE(Fixture, "no time is newer than the epoch; directories and uno
     CAPTURE(path);
     CHECK(root.lstat(path)->st_mtime == kEpoch);
   }
-  struct stat status{};
+  struct stat status {};
   REQUIRE(stat(dir.path().c_str(), &status) == 0);
   CHECK(status.st_mtime == kEpoch);
 }
 
 TEST_CASE("days of shadow are clamped, all else stays") {
-  CHECK(clamp_shadow_days("root:*:20000:0:99999:7:::\nold:!:19000::::::\n", 19675) == "root:*:19675:0:99999:7:::\nold:!:19000::::::\n");
+  CHECK(clamp_shadow_days("root:*:20000:0:99999:7:::\nold:!:19000::::::\n", 19675) ==
+        "root:*:19675:0:99999:7:::\nold:!:19000::::::\n");
   CHECK(clamp_shadow_days("", 1) == "");
   CHECK(clamp_shadow_days("\n\n", 1) == "\n\n");
   CHECK(clamp_shadow_days("a:b\nx::::::::\nno newline:!:99999:", 5) == "a:b\nx::::::::\nno newline:!:5:");

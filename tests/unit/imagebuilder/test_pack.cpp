@@ -30,14 +30,20 @@ struct Fixture {
   Packed pack(const std::string& name, unsigned threads = 2, int level = 3) {
     const auto file = core::open_file(dir / name, O_RDWR | O_CREAT | O_TRUNC);
     const auto tree = read_tree(tree_path);
-    return SquashfsWriter().write(tree, tree_path, file.get(), name, {.level = level, .threads = threads, .epoch = 1'700'000'000}, {});
+    return SquashfsWriter().write(tree, tree_path, file.get(), name,
+                                  {.level = level, .threads = threads, .epoch = 1'700'000'000}, {});
   }
-  std::string listing(const std::string& name) { return core::run_child_checked({.argv = {"unsquashfs", "-lln", dir / name}}); }
+  std::string listing(const std::string& name) {
+    return core::run_child_checked({.argv = {"unsquashfs", "-lln", dir / name}});
+  }
   void unpack(const std::string& name) {
-    core::run_child_checked({.argv = {"unsquashfs", "-quiet", "-no-progress", "-force", "-d", dir / "out", dir / name}});
+    core::run_child_checked(
+        {.argv = {"unsquashfs", "-quiet", "-no-progress", "-force", "-d", dir / "out", dir / name}});
   }
 };
-bool is_root() { return geteuid() == 0; }
+bool is_root() {
+  return geteuid() == 0;
+}
 }  // namespace
 
 TEST_CASE_FIXTURE(Fixture, "files of every size come back, whatever the number of threads") {
@@ -72,7 +78,8 @@ TEST_CASE_FIXTURE(Fixture, "owners, modes, links, devices and attributes survive
   root.write_file("a/file", "x", 04711);
   REQUIRE(lchown((tree_path + "/a/file").c_str(), 12345, 4000000000U) == 0);
   REQUIRE(chmod((tree_path + "/a/file").c_str(), 06711) == 0);
-  for (const char* name : {"/a/b/second", "/third"}) REQUIRE(link((tree_path + "/a/file").c_str(), (tree_path + name).c_str()) == 0);
+  for (const char* name : {"/a/b/second", "/third"})
+    REQUIRE(link((tree_path + "/a/file").c_str(), (tree_path + name).c_str()) == 0);
   REQUIRE(mknod((tree_path + "/disk").c_str(), S_IFBLK | 0660, makedev(259, 70000)) == 0);
   REQUIRE(mknod((tree_path + "/char").c_str(), S_IFCHR | 0600, makedev(4095, 1)) == 0);
   REQUIRE(mkfifo((tree_path + "/fifo").c_str(), 0640) == 0);
@@ -91,7 +98,8 @@ TEST_CASE_FIXTURE(Fixture, "owners, modes, links, devices and attributes survive
   CHECK(tests::contains(list, "-rws--s--x 12345/4000000000"));
   CHECK(tests::contains(list, "lrwxrwxrwx 7/8"));
   unpack("image");
-  struct stat a{}, b{}, c{}, disk{}, fifo{};
+  struct stat a {
+  }, b{}, c{}, disk{}, fifo{};
   REQUIRE(lstat((dir / "out/a/file").c_str(), &a) == 0);
   REQUIRE(lstat((dir / "out/a/b/second").c_str(), &b) == 0);
   REQUIRE(lstat((dir / "out/third").c_str(), &c) == 0);
@@ -125,9 +133,11 @@ TEST_CASE_FIXTURE(Fixture, "what squashfs cannot hold is refused by name") {
   if (!is_root()) return;
   root.write_file("acl", "x");
   // POSIX ACL: version 2, user_obj rw-, user 1 rw-, group_obj r--, mask rw-, other r--.
-  const unsigned char acl[] = {2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 6, 0, 1, 0, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255,
-                               16, 0, 6, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255};
-  if (setxattr((tree_path + "/acl").c_str(), "system.posix_acl_access", acl, sizeof acl, 0) != 0) return;  // no ACLs here
+  const unsigned char acl[] = {2, 0, 0,   0,   1,   0,   6,  0, 255, 255, 255, 255, 2,   0,  6,
+                               0, 1, 0,   0,   0,   4,   0,  4, 0,   255, 255, 255, 255, 16, 0,
+                               6, 0, 255, 255, 255, 255, 32, 0, 4,   0,   255, 255, 255, 255};
+  if (setxattr((tree_path + "/acl").c_str(), "system.posix_acl_access", acl, sizeof acl, 0) != 0)
+    return;  // no ACLs here
   CHECK(tests::contains(tests::thrown_by([&] { pack("image"); }), "cannot put acl into a squashfs image"));
 }
 
