@@ -114,14 +114,19 @@ void check_result(const std::string& text, const std::string& source, const std:
     return found == *wanted;
   };
   if (!holds("mac", edit.macs) || !holds("uuid", edit.uuids) || !holds("serial", edit.serials))
-    throw core::Error(core::ErrorKind::refused, "cannot edit " + source, "it is written in a way this program cannot change safely").with_hint("change it by hand");
+    throw core::Error(core::ErrorKind::refused, "cannot edit " + source,
+                      "it is written in a way this program cannot change safely")
+        .with_hint("change it by hand");
 }
 
 }  // namespace
 
-std::string add_node(const std::string& text, const std::string& source, const std::string& name, const NodeEdit& edit) {
+std::string add_node(const std::string& text, const std::string& source, const std::string& name,
+                     const NodeEdit& edit) {
   const OwnSection own = find_own(parsed(text, source), source, name);
-  if (own.table != nullptr) throw core::Error(core::ErrorKind::conflict, "cannot add node " + name, source + " has it already").with_hint("'statelessctl node replace' gives it new hardware");
+  if (own.table != nullptr)
+    throw core::Error(core::ErrorKind::conflict, "cannot add node " + name, source + " has it already")
+        .with_hint("'statelessctl node replace' gives it new hardware");
   std::string out = text;
   end_line(out);
   out += section_text(name, edit);
@@ -129,11 +134,13 @@ std::string add_node(const std::string& text, const std::string& source, const s
   return out;
 }
 
-std::string replace_identity(const std::string& text, const std::string& source, const std::string& name, const NodeEdit& edit) {
+std::string replace_identity(const std::string& text, const std::string& source, const std::string& name,
+                             const NodeEdit& edit) {
   const toml::table document = parsed(text, source);
   const OwnSection own = find_own(document, source, name);
   if (own.table == nullptr && !own.has_range)
-    throw core::Error(core::ErrorKind::not_found, "cannot replace node " + name, source + " does not describe it").with_hint("'statelessctl node add' makes a new one");
+    throw core::Error(core::ErrorKind::not_found, "cannot replace node " + name, source + " does not describe it")
+        .with_hint("'statelessctl node add' makes a new one");
   std::string out = text;
   if (own.table == nullptr) {
     end_line(out);
@@ -148,7 +155,8 @@ std::string replace_identity(const std::string& text, const std::string& source,
   std::string inserted;
   // From the end of the text to its start, so that places stay right.
   std::vector<std::pair<std::size_t, Change>> present;
-  for (const Change& change : {Change{"mac", &edit.macs}, Change{"uuid", &edit.uuids}, Change{"serial", &edit.serials}}) {
+  for (const Change& change :
+       {Change{"mac", &edit.macs}, Change{"uuid", &edit.uuids}, Change{"serial", &edit.serials}}) {
     if (!*change.values) continue;
     if (const toml::node* value = own.table->get(change.key))
       present.emplace_back(offset_of(text, value->source().begin), change);
@@ -159,7 +167,10 @@ std::string replace_identity(const std::string& text, const std::string& source,
   for (const auto& [at, change] : present) {
     const toml::node& value = *own.table->get(change.key);
     if ((*change.values)->empty()) {
-      if (own.table->is_inline()) throw core::Error(core::ErrorKind::refused, "cannot edit " + source, "node " + name + " is written as an inline table").with_hint("change it by hand");
+      if (own.table->is_inline())
+        throw core::Error(core::ErrorKind::refused, "cannot edit " + source,
+                          "node " + name + " is written as an inline table")
+            .with_hint("change it by hand");
       erase_key(out, own.table->find(change.key)->first, value);
     } else {
       out.replace(at, offset_of(text, value.source().end) - at, list_text(**change.values));
@@ -169,7 +180,9 @@ std::string replace_identity(const std::string& text, const std::string& source,
     // Behind the header line of the section; a section without one (dotted keys, inline) is not touched.
     const std::size_t header = offset_of(out, own.table->source().begin);
     const std::size_t line_end = out.find('\n', header);
-    if (out[header] != '[') throw core::Error(core::ErrorKind::refused, "cannot edit " + source, "node " + name + " has no section header").with_hint("change it by hand");
+    if (out[header] != '[')
+      throw core::Error(core::ErrorKind::refused, "cannot edit " + source, "node " + name + " has no section header")
+          .with_hint("change it by hand");
     if (line_end == std::string::npos)
       out += "\n" + inserted;
     else
@@ -179,11 +192,13 @@ std::string replace_identity(const std::string& text, const std::string& source,
   return out;
 }
 
-std::string set_cluster_text(const std::string& text, const std::string& source, const std::string& key, const std::string& value) {
+std::string set_cluster_text(const std::string& text, const std::string& source, const std::string& key,
+                             const std::string& value) {
   const toml::table document = parsed(text, source);
   const auto* cluster = document["cluster"].as_table();
   const toml::node* node = cluster == nullptr ? nullptr : cluster->get(key);
-  if (node == nullptr || (!node->is_string() && !node->is_array())) throw core::Error(core::ErrorKind::not_found, "cannot edit " + source, "[cluster] has no '" + key + "'");
+  if (node == nullptr || (!node->is_string() && !node->is_array()))
+    throw core::Error(core::ErrorKind::not_found, "cannot edit " + source, "[cluster] has no '" + key + "'");
   std::string out = text;
   const std::size_t begin = offset_of(text, node->source().begin), end = offset_of(text, node->source().end);
   out.replace(begin, end - begin, node->is_array() ? list_text({value}) : quoted(value));

@@ -9,9 +9,13 @@
 namespace overlayd::cluster {
 namespace {
 
-bool is_hex_digit(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
+bool is_hex_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
 
-bool is_printable_ascii(char c) { return c > 0x20 && c < 0x7f; }
+bool is_printable_ascii(char c) {
+  return c > 0x20 && c < 0x7f;
+}
 
 }  // namespace
 
@@ -47,9 +51,10 @@ std::optional<std::string> canonical_uuid(std::string_view text) {
     std::erase(digits, '-');
   }
   if (digits.size() != 32 || !std::all_of(digits.begin(), digits.end(), is_hex_digit)) return std::nullopt;
-  if (digits.find_first_not_of('0') == std::string::npos || digits.find_first_not_of('f') == std::string::npos) return std::nullopt;
-  return digits.substr(0, 8) + "-" + digits.substr(8, 4) + "-" + digits.substr(12, 4) + "-" + digits.substr(16, 4) + "-" +
-         digits.substr(20);
+  if (digits.find_first_not_of('0') == std::string::npos || digits.find_first_not_of('f') == std::string::npos)
+    return std::nullopt;
+  return digits.substr(0, 8) + "-" + digits.substr(8, 4) + "-" + digits.substr(12, 4) + "-" + digits.substr(16, 4) +
+         "-" + digits.substr(20);
 }
 
 bool is_serial(std::string_view text) {

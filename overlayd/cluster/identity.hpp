@@ -9,7 +9,8 @@
 
 namespace overlayd::cluster {
 
-/// "52-54-00-AA-bb-01", with colons or without separators, to "52:54:00:aa:bb:01". Refuses multicast and all-zero addresses.
+/// "52-54-00-AA-bb-01", with colons or without separators, to "52:54:00:aa:bb:01". Refuses multicast and all-zero
+/// addresses.
 std::optional<std::string> canonical_mac(std::string_view text);
 /// UUID text to lower case with dashes; 32 bare digits are accepted.
 std::optional<std::string> canonical_uuid(std::string_view text);

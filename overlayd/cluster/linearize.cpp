@@ -16,26 +16,33 @@ std::vector<std::string> names_of(const std::map<std::string, Group>& groups) {
 
 }  // namespace
 
-GroupOrder::GroupOrder(const std::map<std::string, Group>& groups, Diagnostics& diagnostics) : groups_(groups), diagnostics_(diagnostics) {
+GroupOrder::GroupOrder(const std::map<std::string, Group>& groups, Diagnostics& diagnostics)
+    : groups_(groups), diagnostics_(diagnostics) {
   std::vector<std::string> path;
   for (const auto& [name, group] : groups_) derived_first(name, path);
 }
 
-// C3 wants the most derived first; a later listed parent wins over an earlier one here, so parents are taken in reverse.
-GroupOrder::Sequence GroupOrder::merge_sequences(std::vector<Sequence> sequences, const Position& where, const std::string& what) const {
+// C3 wants the most derived first; a later listed parent wins over an earlier one here, so parents are taken in
+// reverse.
+GroupOrder::Sequence GroupOrder::merge_sequences(std::vector<Sequence> sequences, const Position& where,
+                                                 const std::string& what) const {
   Sequence out;
   for (;;) {
     std::erase_if(sequences, [](const Sequence& s) { return s.empty(); });
     if (sequences.empty()) return out;
     const auto in_a_tail = [&](const std::string& name) {
-      return std::any_of(sequences.begin(), sequences.end(), [&](const Sequence& s) { return std::find(s.begin() + 1, s.end(), name) != s.end(); });
+      return std::any_of(sequences.begin(), sequences.end(),
+                         [&](const Sequence& s) { return std::find(s.begin() + 1, s.end(), name) != s.end(); });
     };
-    const auto good = std::find_if(sequences.begin(), sequences.end(), [&](const Sequence& s) { return !in_a_tail(s.front()); });
+    const auto good =
+        std::find_if(sequences.begin(), sequences.end(), [&](const Sequence& s) { return !in_a_tail(s.front()); });
     if (good == sequences.end()) {
       std::string names;
       for (const Sequence& s : sequences)
-        if (names.find("'" + s.front() + "'") == std::string::npos) names += (names.empty() ? "'" : ", '") + s.front() + "'";
-      diagnostics_.error(where, what + ": the groups " + names + " are asked for in contradicting orders", "list a parent before its child, and keep one order everywhere");
+        if (names.find("'" + s.front() + "'") == std::string::npos)
+          names += (names.empty() ? "'" : ", '") + s.front() + "'";
+      diagnostics_.error(where, what + ": the groups " + names + " are asked for in contradicting orders",
+                         "list a parent before its child, and keep one order everywhere");
       return out;
     }
     const std::string next = good->front();
@@ -53,7 +60,8 @@ const GroupOrder::Sequence& GroupOrder::derived_first(const std::string& name, s
   Sequence parents;
   for (auto parent = group.extends.rbegin(); parent != group.extends.rend(); ++parent) {
     if (!groups_.contains(parent->value)) {
-      diagnostics_.error(parent->origin, "[groups." + name + "]: unknown group '" + parent->value + "'" + core::did_you_mean(parent->value, names_of(groups_)));
+      diagnostics_.error(parent->origin, "[groups." + name + "]: unknown group '" + parent->value + "'" +
+                                             core::did_you_mean(parent->value, names_of(groups_)));
     } else if (const auto loop = std::find(path.begin(), path.end(), parent->value); loop != path.end()) {
       std::string chain;
       for (auto step = loop; step != path.end(); ++step) chain += *step + " -> ";
@@ -78,7 +86,8 @@ std::vector<const Group*> GroupOrder::order(const std::vector<Text>& listed, con
   for (auto name = listed.rbegin(); name != listed.rend(); ++name) {
     const auto found = done_.find(name->value);
     if (found == done_.end()) {
-      diagnostics_.error(name->origin, "unknown group '" + name->value + "'" + core::did_you_mean(name->value, names_of(groups_)));
+      diagnostics_.error(name->origin,
+                         "unknown group '" + name->value + "'" + core::did_you_mean(name->value, names_of(groups_)));
     } else if (std::find(names.begin(), names.end(), name->value) != names.end()) {
       diagnostics_.error(name->origin, "group '" + name->value + "' is listed twice");
     } else {

@@ -18,8 +18,8 @@ class GroupOrder {
   /// `groups` must outlive this object. Unknown parents and cycles are diagnosed here, once each.
   GroupOrder(const std::map<std::string, Group>& groups, Diagnostics& diagnostics);
 
-  /// The groups that `listed` brings in, lowest precedence first: a parent before its child, earlier listed before later listed.
-  /// What cannot be ordered is diagnosed at `where` and left out.
+  /// The groups that `listed` brings in, lowest precedence first: a parent before its child, earlier listed before
+  /// later listed. What cannot be ordered is diagnosed at `where` and left out.
   std::vector<const Group*> order(const std::vector<Text>& listed, const Position& where) const;
 
  private:

@@ -10,7 +10,8 @@ namespace overlayd::cluster {
 
 /// Lines and columns count from 1; 0 means unknown. Columns count characters of the line, not bytes.
 struct Position {
-  std::shared_ptr<const std::string> file;  ///< as given to the reader, relative to the cluster directory; null: built in
+  std::shared_ptr<const std::string>
+      file;  ///< as given to the reader, relative to the cluster directory; null: built in
   std::uint32_t line = 0;
   std::uint32_t column = 0;
 

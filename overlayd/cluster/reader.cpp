@@ -22,9 +22,12 @@ void check_image(TomlTable& in, const Text& image) {
   const std::size_t at = image.value.find_first_of("@:");
   const bool named = at != std::string::npos && is_plain_name(image.value.substr(0, at));
   const std::string rest = named ? image.value.substr(at + 1) : "";
-  const bool by_id = named && image.value[at] == '@' && rest.size() >= 8 && rest.size() <= 64 && core::format::is_hex(rest, rest.size());
+  const bool by_id = named && image.value[at] == '@' && rest.size() >= 8 && rest.size() <= 64 &&
+                     core::format::is_hex(rest, rest.size());
   const bool by_tag = named && image.value[at] == ':' && is_plain_name(rest);
-  if (!by_id && !by_tag) in.error(image.origin, "image '" + image.value + "' is neither NAME:TAG nor NAME@ID", "an ID is 8 to 64 lower-case hexadecimal digits");
+  if (!by_id && !by_tag)
+    in.error(image.origin, "image '" + image.value + "' is neither NAME:TAG nor NAME@ID",
+             "an ID is 8 to 64 lower-case hexadecimal digits");
 }
 
 void check_choice(TomlTable& in, const char* key, const Text& choice, const std::vector<std::string>& now,
@@ -37,7 +40,8 @@ void check_choice(TomlTable& in, const char* key, const Text& choice, const std:
   }
   std::vector<std::string> all = now;
   all.insert(all.end(), later.begin(), later.end());
-  in.error(choice.origin, "unknown " + std::string(key) + " '" + choice.value + "'" + core::did_you_mean(choice.value, all),
+  in.error(choice.origin,
+           "unknown " + std::string(key) + " '" + choice.value + "'" + core::did_you_mean(choice.value, all),
            "known: " + core::join(all, ", "));
 }
 
@@ -47,7 +51,8 @@ void check_argument(TomlTable& in, const Text& argument) {
   if (word.empty() || control) {
     in.error(argument.origin, "a kernel argument must be printable ASCII and not empty");
   } else if (core::format::split_command_line(word) != std::vector<std::string>{word}) {
-    in.error(argument.origin, "kernel argument '" + word + "' is more than one word", "write one word a list item, or quote it as the kernel does");
+    in.error(argument.origin, "kernel argument '" + word + "' is more than one word",
+             "write one word a list item, or quote it as the kernel does");
   } else if (core::format::is_boot_word(word)) {
     in.error(argument.origin, "kernel argument '" + word + "' is a boot word, which only the boot script may write");
   }
@@ -65,7 +70,8 @@ void read_settings(TomlTable& in, Settings& out) {
   if (const auto size = in.text("tmpfs_size")) {
     const auto bytes = parse_size(size->value);
     if (!bytes || *bytes == 0 || *bytes % 4096 != 0)
-      in.error(size->origin, "tmpfs_size '" + size->value + "' is not a size in whole pages", "such as \"512MiB\" or \"8GiB\"; leave it out for half of the memory");
+      in.error(size->origin, "tmpfs_size '" + size->value + "' is not a size in whole pages",
+               "such as \"512MiB\" or \"8GiB\"; leave it out for half of the memory");
     else
       out.tmpfs_bytes = Sourced<std::uint64_t>{*bytes, size->origin};
   }
@@ -83,9 +89,11 @@ void read_settings(TomlTable& in, Settings& out) {
   }
   out.overlays = in.texts("overlays");
   for (std::size_t i = 0; i < out.overlays.size(); ++i) {
-    if (!is_plain_name(out.overlays[i].value)) in.error(out.overlays[i].origin, "'" + out.overlays[i].value + "' is no overlay name");
+    if (!is_plain_name(out.overlays[i].value))
+      in.error(out.overlays[i].origin, "'" + out.overlays[i].value + "' is no overlay name");
     for (std::size_t j = 0; j < i; ++j)
-      if (out.overlays[j].value == out.overlays[i].value) in.error(out.overlays[i].origin, "overlay '" + out.overlays[i].value + "' is listed twice");
+      if (out.overlays[j].value == out.overlays[i].value)
+        in.error(out.overlays[i].origin, "overlay '" + out.overlays[i].value + "' is listed twice");
   }
   in.reserved("network", "interfaces, VLANs and bonds");
   in.reserved("secrets", "the secret channel");
@@ -97,20 +105,27 @@ void read_settings(TomlTable& in, Settings& out) {
 void read_variables(TomlTable& in, Settings& out) {
   out.variables = in.values("variables");
   for (const auto& [name, value] : out.variables) {
-    const bool good = !name.empty() && !core::parse_uint(name.substr(0, 1)) &&
-                      std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
-    if (!good) in.error(value.origin, "variable name '" + name + "' is not letters, digits and underscores", "templates write vars.NAME");
+    const bool good =
+        !name.empty() && !core::parse_uint(name.substr(0, 1)) &&
+        std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+    if (!good)
+      in.error(value.origin, "variable name '" + name + "' is not letters, digits and underscores",
+               "templates write vars.NAME");
   }
 }
 
 void read_cluster(TomlTable& in, ClusterSection& out) {
   if (const auto id = in.text("id")) {
     out.id = *id;
-    if (!is_cluster_id(id->value)) in.error(id->origin, "cluster id '" + id->value + "' is not 32 lower-case hexadecimal digits", "'statelessctl init' draws one");
+    if (!is_cluster_id(id->value))
+      in.error(id->origin, "cluster id '" + id->value + "' is not 32 lower-case hexadecimal digits",
+               "'statelessctl init' draws one");
   }
   if (const auto name = in.text("name")) {
     out.name = *name;
-    if (!is_plain_name(name->value)) in.error(name->origin, "cluster name '" + name->value + "' may have letters, digits, dot, dash and underscore only");
+    if (!is_plain_name(name->value))
+      in.error(name->origin,
+               "cluster name '" + name->value + "' may have letters, digits, dot, dash and underscore only");
   }
   out.servers = in.texts("servers");
   for (Text& server : out.servers) {
@@ -118,7 +133,8 @@ void read_cluster(TomlTable& in, ClusterSection& out) {
     if (canonical)
       server.value = *canonical;
     else
-      in.error(server.origin, "server '" + server.value + "' is not http://ADDRESS[:PORT]/[PATH/] with a numeric address");
+      in.error(server.origin,
+               "server '" + server.value + "' is not http://ADDRESS[:PORT]/[PATH/] with a numeric address");
   }
   if (out.servers.size() > 16) in.error(out.servers[16].origin, "more than 16 servers");
   read_variables(in, out.settings);
@@ -140,7 +156,8 @@ std::optional<std::uint32_t> read_address(TomlTable& in, const Text& text, const
   if (!address)
     in.error(text.origin, "'" + text.value + "' is no IPv4 address");
   else if (subnet != nullptr && !subnet->contains(*address))
-    in.error(text.origin, "address " + text.value + " is outside the network " + ipv4_text(subnet->network) + "/" + std::to_string(subnet->prefix));
+    in.error(text.origin, "address " + text.value + " is outside the network " + ipv4_text(subnet->network) + "/" +
+                              std::to_string(subnet->prefix));
   return address;
 }
 
@@ -179,7 +196,8 @@ Network read_network(const std::string& name, const Position& where, TomlTable& 
   } else if (in.raw("dynamic") != nullptr) {
     in.error(where, "'dynamic' must be a list of two addresses, first and last");
   }
-  for (const char* key : {"vlan", "bond", "ipoib", "bmc", "mtu"}) in.reserved(key, "VLANs, bonds, IPoIB and BMC networks");
+  for (const char* key : {"vlan", "bond", "ipoib", "bmc", "mtu"})
+    in.reserved(key, "VLANs, bonds, IPoIB and BMC networks");
   in.finish();
   return out;
 }
@@ -196,7 +214,8 @@ Group read_group(const std::string& name, const Position& where, TomlTable& in) 
   return out;
 }
 
-std::vector<Text> read_identities(TomlTable& in, const char* key, std::optional<std::string> (*canonical)(std::string_view), const char* what) {
+std::vector<Text> read_identities(TomlTable& in, const char* key,
+                                  std::optional<std::string> (*canonical)(std::string_view), const char* what) {
   std::vector<Text> out = in.texts(key, true);
   for (Text& text : out) {
     if (const auto value = canonical(text.value))
@@ -267,9 +286,12 @@ Description parse_description(std::string_view text, const std::string& source, 
     TomlTable in(*cluster, "[cluster]", context);
     read_cluster(in, out.cluster);
     in.finish();
-    if (!out.cluster.id.origin.file) diagnostics.error(context.at(*cluster), "[cluster]: 'id' is missing", "'statelessctl init' draws one");
+    if (!out.cluster.id.origin.file)
+      diagnostics.error(context.at(*cluster), "[cluster]: 'id' is missing", "'statelessctl init' draws one");
     if (!out.cluster.name.origin.file) diagnostics.error(context.at(*cluster), "[cluster]: 'name' is missing");
-    if (out.cluster.servers.empty()) diagnostics.error(context.at(*cluster), "[cluster]: 'servers' is missing", "such as servers = [\"http://10.0.0.1:8080/\"]");
+    if (out.cluster.servers.empty())
+      diagnostics.error(context.at(*cluster), "[cluster]: 'servers' is missing",
+                        "such as servers = [\"http://10.0.0.1:8080/\"]");
   } else {
     diagnostics.error(start, "the table [cluster] is missing", "'statelessctl init' makes a working example");
   }
@@ -285,7 +307,9 @@ Description parse_description(std::string_view text, const std::string& source, 
     TomlTable in(table, "[nodes.\"" + name + "\"]", context);
     if (auto section = read_node_section(name, where, in)) out.sections.push_back(std::move(*section));
   });
-  std::stable_sort(out.sections.begin(), out.sections.end(), [](const NodeSection& a, const NodeSection& b) { return a.pattern.origin.line < b.pattern.origin.line; });
+  std::stable_sort(out.sections.begin(), out.sections.end(), [](const NodeSection& a, const NodeSection& b) {
+    return a.pattern.origin.line < b.pattern.origin.line;
+  });
   top.reserved("include", "descriptions in several files");
   top.reserved("schema", "typed variables");
   top.reserved("secrets", "the secret channel");
@@ -296,7 +320,8 @@ Description parse_description(std::string_view text, const std::string& source, 
 
 Description read_description(const std::string& directory, Diagnostics& diagnostics) {
   const std::string path = directory + "/cluster.toml";
-  const std::string text = core::with_context("while reading the cluster description", [&] { return core::read_file(path, kDescriptionLimitBytes); });
+  const std::string text = core::with_context("while reading the cluster description",
+                                              [&] { return core::read_file(path, kDescriptionLimitBytes); });
   Description out = parse_description(text, "cluster.toml", diagnostics);
   out.directory = directory;
   return out;

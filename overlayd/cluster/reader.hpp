@@ -12,8 +12,8 @@ namespace overlayd::cluster {
 
 inline constexpr std::size_t kDescriptionLimitBytes = 64U << 20U;
 
-/// Reads `directory`/cluster.toml. What is wrong goes into `diagnostics`; the rest is returned, so that later checks can go on.
-/// \throws core::Error when the file cannot be read at all.
+/// Reads `directory`/cluster.toml. What is wrong goes into `diagnostics`; the rest is returned, so that later checks
+/// can go on. \throws core::Error when the file cannot be read at all.
 Description read_description(const std::string& directory, Diagnostics& diagnostics);
 
 /// The same for text in memory. `source` is the file name for messages.

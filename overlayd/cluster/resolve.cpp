@@ -47,7 +47,8 @@ void apply(std::vector<Text>& list, const ListEdit& edit, const std::string& wha
   for (const Text& word : edit.remove) {
     const auto before = list.size();
     std::erase_if(list, [&](const Text& item) { return item.value == word.value; });
-    if (list.size() == before) diagnostics.error(word.origin, what + ": '" + word.value + "' is to be removed, but no level below has it");
+    if (list.size() == before)
+      diagnostics.error(word.origin, what + ": '" + word.value + "' is to be removed, but no level below has it");
   }
   list.insert(list.end(), edit.append.begin(), edit.append.end());
 }
@@ -65,9 +66,12 @@ class Resolver {
       for (std::size_t i = 0; i < section.names.size(); ++i) members[section.names[i]].push_back({&section, i});
     for (auto& [name, sections] : members) {
       // Wide ranges first: the narrower refines.
-      std::stable_sort(sections.begin(), sections.end(), [](const Membership& a, const Membership& b) { return a.section->names.size() > b.section->names.size(); });
+      std::stable_sort(sections.begin(), sections.end(), [](const Membership& a, const Membership& b) {
+        return a.section->names.size() > b.section->names.size();
+      });
       for (std::size_t i = 0; i < sections.size(); ++i)
-        for (std::size_t j = i + 1; j < sections.size(); ++j) check_pair(*sections[i].section, *sections[j].section, name);
+        for (std::size_t j = i + 1; j < sections.size(); ++j)
+          check_pair(*sections[i].section, *sections[j].section, name);
       out.nodes.emplace(name, make_node(name, sections));
     }
     check_unique(out);
@@ -84,21 +88,27 @@ class Resolver {
     if (!checked_.insert({&wide, &narrow}).second) return;
     const std::set<std::string> outer(wide.names.begin(), wide.names.end());
     const bool nested = wide.names.size() > narrow.names.size() &&
-                        std::all_of(narrow.names.begin(), narrow.names.end(), [&](const std::string& name) { return outer.contains(name); });
+                        std::all_of(narrow.names.begin(), narrow.names.end(),
+                                    [&](const std::string& name) { return outer.contains(name); });
     if (nested) return;
     const SetKeys a = keys_of(wide), b = keys_of(narrow);
     for (const auto& [key, where] : b)
       if (const auto other = a.find(key); other != a.end())
-        diagnostics_.error(where, "'" + key + "' of " + node + " is also set at " + other->second.text() + ", and neither of the ranges '" +
-                                      wide.pattern.value + "' and '" + narrow.pattern.value + "' contains the other",
+        diagnostics_.error(where,
+                           "'" + key + "' of " + node + " is also set at " + other->second.text() +
+                               ", and neither of the ranges '" + wide.pattern.value + "' and '" + narrow.pattern.value +
+                               "' contains the other",
                            "make one range part of the other, or set the key in one of them only");
   }
 
   void merge_variables(Table& into, const Table& from, Level level) {
-    try {
-      merge(into, from, level);
-    } catch (const MergeError& error) {
-      diagnostics_.error(error.where, error.message);
+    // One by one, so that each mistake is told.
+    for (const auto& [name, value] : from) {
+      try {
+        merge(into, Table{{name, value}}, level);
+      } catch (const MergeError& error) {
+        diagnostics_.error(error.where, error.message);
+      }
     }
   }
 
@@ -109,7 +119,8 @@ class Resolver {
     if (settings.tmpfs_inodes) node.tmpfs_inodes = settings.tmpfs_inodes->value;
     if (settings.freshness) node.freshness = settings.freshness->value;
     if (settings.failure) node.failure = settings.failure->value;
-    if (settings.kernel_arguments) apply(node.kernel_arguments, *settings.kernel_arguments, "kernel_arguments", diagnostics_);
+    if (settings.kernel_arguments)
+      apply(node.kernel_arguments, *settings.kernel_arguments, "kernel_arguments", diagnostics_);
     merge_variables(node.variables, settings.variables, level);
   }
 
@@ -142,10 +153,13 @@ class Resolver {
     }
     for (auto* list : {&node.macs, &node.uuids, &node.serials})
       std::stable_sort(list->begin(), list->end(), [](const Text& a, const Text& b) { return a.value < b.value; });
-    if (!node.image) diagnostics_.error(node.origin, "node '" + name + "' has no image", "set 'image' in one of its groups or in [cluster.defaults]");
+    if (!node.image)
+      diagnostics_.error(node.origin, "node '" + name + "' has no image",
+                         "set 'image' in one of its groups or in [cluster.defaults]");
     if (!node.has_identity())
-      diagnostics_.warning(node.origin, "node '" + name + "' has no mac, uuid or serial: it is left out of generations until it has one",
-                           "statelessctl node replace " + name + " --mac MAC");
+      diagnostics_.warning(
+          node.origin, "node '" + name + "' has no mac, uuid or serial: it is left out of generations until it has one",
+          "statelessctl node replace " + name + " --mac MAC");
     return node;
   }
 
@@ -165,7 +179,9 @@ class Resolver {
     if (rule.counted) *address += static_cast<std::uint32_t>(index);
     const auto subnet = parse_subnet(found->second.subnet.value);
     if (subnet && !subnet->contains(*address)) {
-      diagnostics_.error(rule.address.origin, "address " + ipv4_text(*address) + " of " + node.name + " is outside the network '" + network + "' (" + found->second.subnet.value + ")");
+      diagnostics_.error(rule.address.origin, "address " + ipv4_text(*address) + " of " + node.name +
+                                                  " is outside the network '" + network + "' (" +
+                                                  found->second.subnet.value + ")");
       return;
     }
     node.addresses[network] = {ipv4_text(*address), rule.address.origin};
@@ -179,7 +195,9 @@ class Resolver {
     std::map<std::string, Owner> seen;
     const auto claim = [&](const std::string& kind, const Text& text, const std::string& node) {
       const auto [found, fresh] = seen.emplace(kind + " " + text.value, Owner{node, text.origin});
-      if (!fresh) diagnostics_.error(text.origin, kind + " " + text.value + " of " + node + " is already given to " + found->second.node + " at " + found->second.where.text());
+      if (!fresh)
+        diagnostics_.error(text.origin, kind + " " + text.value + " of " + node + " is already given to " +
+                                            found->second.node + " at " + found->second.where.text());
     };
     for (const auto& [name, network] : description_.networks) {
       if (network.gateway) claim("address", *network.gateway, "the gateway of '" + name + "'");
@@ -200,6 +218,8 @@ class Resolver {
 
 }  // namespace
 
-Cluster resolve(const Description& description, Diagnostics& diagnostics) { return Resolver(description, diagnostics).run(); }
+Cluster resolve(const Description& description, Diagnostics& diagnostics) {
+  return Resolver(description, diagnostics).run();
+}
 
 }  // namespace overlayd::cluster

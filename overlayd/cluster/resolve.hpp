@@ -21,8 +21,8 @@ struct LevelOverlays {
 
 struct Node {
   std::string name;
-  Position origin;                  ///< of the narrowest section
-  std::vector<std::string> groups;  ///< lowest precedence first
+  Position origin;                    ///< of the narrowest section
+  std::vector<std::string> groups;    ///< lowest precedence first
   std::vector<LevelOverlays> levels;  ///< index = Level
   std::optional<Text> image;
   Text root_mode{"ram", {}};
@@ -41,8 +41,8 @@ struct Cluster {
   std::map<std::string, Node> nodes;
 };
 
-/// Diagnoses unknown and cyclic groups, ranges that contradict each other, identities and addresses given twice, addresses in unknown
-/// networks or outside them, and nodes without an image.
+/// Diagnoses unknown and cyclic groups, ranges that contradict each other, identities and addresses given twice,
+/// addresses in unknown networks or outside them, and nodes without an image.
 Cluster resolve(const Description& description, Diagnostics& diagnostics);
 
 }  // namespace overlayd::cluster

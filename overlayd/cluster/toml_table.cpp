@@ -10,13 +10,20 @@ namespace {
 
 std::string type_of(const toml::node& node) {
   switch (node.type()) {
-    case toml::node_type::table: return "a table";
-    case toml::node_type::array: return "a list";
-    case toml::node_type::string: return "a string";
-    case toml::node_type::integer: return "an integer";
-    case toml::node_type::floating_point: return "a number with a fraction";
-    case toml::node_type::boolean: return "a boolean";
-    default: return "a date or time";
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "a string";
+    case toml::node_type::integer:
+      return "an integer";
+    case toml::node_type::floating_point:
+      return "a number with a fraction";
+    case toml::node_type::boolean:
+      return "a boolean";
+    default:
+      return "a date or time";
   }
 }
 
@@ -43,7 +50,8 @@ std::optional<Value> to_value(const toml::node& node, const ReadContext& context
         members.emplace(std::string(key.str()), std::move(*value));
     out.data = std::move(members);
   } else {
-    context.diagnostics.error(out.origin, "'" + name + "' is a date or time, which variables cannot hold", "write it as a string");
+    context.diagnostics.error(out.origin, "'" + name + "' is a date or time, which variables cannot hold",
+                              "write it as a string");
     return std::nullopt;
   }
   return out;
@@ -72,7 +80,9 @@ const toml::node* TomlTable::find(std::string_view key) {
   return table_.get(key);
 }
 
-const toml::node* TomlTable::raw(std::string_view key) { return find(key); }
+const toml::node* TomlTable::raw(std::string_view key) {
+  return find(key);
+}
 
 void TomlTable::wrong_type(std::string_view key, const toml::node& node, std::string_view wanted) {
   error(context_.at(node), "'" + std::string(key) + "' must be " + std::string(wanted) + ", not " + type_of(node));
@@ -163,13 +173,15 @@ void TomlTable::tables(std::string_view key,
     if (const auto* inner = node.as_table())
       each(std::string(name.str()), context_.at(name), *inner);
     else
-      error(context_.at(node), "'" + std::string(key) + "." + std::string(name.str()) + "' must be a table, not " + type_of(node));
+      error(context_.at(node),
+            "'" + std::string(key) + "." + std::string(name.str()) + "' must be a table, not " + type_of(node));
   }
 }
 
 void TomlTable::reserved(std::string_view key, std::string_view what_for) {
   if (const toml::node* node = find(key))
-    error(context_.at(*node), "'" + std::string(key) + "' is reserved for " + std::string(what_for) + ", which this version cannot do yet",
+    error(context_.at(*node),
+          "'" + std::string(key) + "' is reserved for " + std::string(what_for) + ", which this version cannot do yet",
           "remove it");
 }
 

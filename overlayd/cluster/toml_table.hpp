@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Typed access to one TOML table: every key is asked for by name, every value keeps its place, and what nobody asked for is an
-/// error that names the nearest known key. The only place that includes <toml++/toml.h>.
+/// Typed access to one TOML table: every key is asked for by name, every value keeps its place, and what nobody asked
+/// for is an error that names the nearest known key. The only place that includes <toml++/toml.h>.
 #pragma once
 #include <toml++/toml.h>
 
@@ -43,8 +43,10 @@ class TomlTable {
   Table values(std::string_view key);
   const toml::table* table(std::string_view key);
   const toml::node* raw(std::string_view key);
-  /// Calls `each(name, place of the name, table)` for every member of the table `key`; members that are no tables are diagnosed.
-  void tables(std::string_view key, const std::function<void(const std::string&, const Position&, const toml::table&)>& each);
+  /// Calls `each(name, place of the name, table)` for every member of the table `key`; members that are no tables are
+  /// diagnosed.
+  void tables(std::string_view key,
+              const std::function<void(const std::string&, const Position&, const toml::table&)>& each);
   /// A key that later versions will understand: known, but using it is an error that says so.
   void reserved(std::string_view key, std::string_view what_for);
 

@@ -47,9 +47,9 @@ bool same_content(const Value& a, const Value& b) {
   if (const List* left = a.list())
     return std::equal(left->begin(), left->end(), b.list()->begin(), b.list()->end(), same_content);
   if (const Table* left = a.table())
-    return std::equal(left->begin(), left->end(), b.table()->begin(), b.table()->end(), [](const auto& x, const auto& y) {
-      return x.first == y.first && same_content(x.second, y.second);
-    });
+    return std::equal(
+        left->begin(), left->end(), b.table()->begin(), b.table()->end(),
+        [](const auto& x, const auto& y) { return x.first == y.first && same_content(x.second, y.second); });
   return std::visit(
       [&](const auto& left) {
         using T = std::decay_t<decltype(left)>;

@@ -12,7 +12,8 @@
 
 namespace overlayd::cluster {
 
-/// Level of precedence of a value within one node: 0 is the cluster, then the node's groups from lowest to highest, then the node.
+/// Level of precedence of a value within one node: 0 is the cluster, then the node's groups from lowest to highest,
+/// then the node.
 using Level = std::uint32_t;
 inline constexpr Level kClusterLevel = 0;
 
@@ -37,9 +38,9 @@ bool same_content(const Value& a, const Value& b);
 /// "a table", "a list", "a string", ...
 const char* type_text(const Value& value);
 
-/// Lays `above` over `below`: tables merge, everything else replaces; a table whose only keys are `append` and `remove` (lists)
-/// edits the list below. Every value taken from `above` gets `level`.
-/// \throws MergeError when `append`/`remove` meets something that is no list.
+/// Lays `above` over `below`: tables merge, everything else replaces; a table whose only keys are `append` and `remove`
+/// (lists) edits the list below. Every value taken from `above` gets `level`. \throws MergeError when `append`/`remove`
+/// meets something that is no list.
 struct MergeError {
   Position where;
   std::string message;

@@ -11,16 +11,47 @@
 namespace overlayd::compile {
 namespace {
 
-constexpr std::array<std::string_view, 41> kNames = {
-    "cap_chown",           "cap_dac_override",   "cap_dac_read_search", "cap_fowner",        "cap_fsetid",
-    "cap_kill",            "cap_setgid",         "cap_setuid",          "cap_setpcap",       "cap_linux_immutable",
-    "cap_net_bind_service", "cap_net_broadcast", "cap_net_admin",       "cap_net_raw",       "cap_ipc_lock",
-    "cap_ipc_owner",       "cap_sys_module",     "cap_sys_rawio",       "cap_sys_chroot",    "cap_sys_ptrace",
-    "cap_sys_pacct",       "cap_sys_admin",      "cap_sys_boot",        "cap_sys_nice",      "cap_sys_resource",
-    "cap_sys_time",        "cap_sys_tty_config", "cap_mknod",           "cap_lease",         "cap_audit_write",
-    "cap_audit_control",   "cap_setfcap",        "cap_mac_override",    "cap_mac_admin",     "cap_syslog",
-    "cap_wake_alarm",      "cap_block_suspend",  "cap_audit_read",      "cap_perfmon",       "cap_bpf",
-    "cap_checkpoint_restore"};
+constexpr std::array<std::string_view, 41> kNames = {"cap_chown",
+                                                     "cap_dac_override",
+                                                     "cap_dac_read_search",
+                                                     "cap_fowner",
+                                                     "cap_fsetid",
+                                                     "cap_kill",
+                                                     "cap_setgid",
+                                                     "cap_setuid",
+                                                     "cap_setpcap",
+                                                     "cap_linux_immutable",
+                                                     "cap_net_bind_service",
+                                                     "cap_net_broadcast",
+                                                     "cap_net_admin",
+                                                     "cap_net_raw",
+                                                     "cap_ipc_lock",
+                                                     "cap_ipc_owner",
+                                                     "cap_sys_module",
+                                                     "cap_sys_rawio",
+                                                     "cap_sys_chroot",
+                                                     "cap_sys_ptrace",
+                                                     "cap_sys_pacct",
+                                                     "cap_sys_admin",
+                                                     "cap_sys_boot",
+                                                     "cap_sys_nice",
+                                                     "cap_sys_resource",
+                                                     "cap_sys_time",
+                                                     "cap_sys_tty_config",
+                                                     "cap_mknod",
+                                                     "cap_lease",
+                                                     "cap_audit_write",
+                                                     "cap_audit_control",
+                                                     "cap_setfcap",
+                                                     "cap_mac_override",
+                                                     "cap_mac_admin",
+                                                     "cap_syslog",
+                                                     "cap_wake_alarm",
+                                                     "cap_block_suspend",
+                                                     "cap_audit_read",
+                                                     "cap_perfmon",
+                                                     "cap_bpf",
+                                                     "cap_checkpoint_restore"};
 
 std::uint64_t mask_of(std::string_view names) {
   std::uint64_t mask = 0;
@@ -48,7 +79,8 @@ std::string capability_xattr(std::string_view text) {
   for (const std::string_view clause : clauses) {
     const std::size_t at = clause.find_first_of("=+");
     if (at == std::string_view::npos || at + 1 == clause.size())
-      throw std::invalid_argument("'" + std::string(clause) + "' is not NAMES=FLAGS or NAMES+FLAGS with flags of e, p, i");
+      throw std::invalid_argument("'" + std::string(clause) +
+                                  "' is not NAMES=FLAGS or NAMES+FLAGS with flags of e, p, i");
     const std::uint64_t mask = mask_of(clause.substr(0, at));
     for (const char flag : clause.substr(at + 1)) {
       if (flag == 'e')

@@ -34,7 +34,11 @@ bool keeps_user_xattrs(const std::string& release) {
 class Compiler {
  public:
   Compiler(const cluster::Cluster& cluster, const core::store::ObjectStore& store, Diagnostics& diagnostics)
-      : cluster_(cluster), directory_(cluster.description->directory), store_(store), diagnostics_(diagnostics), shared_(shared_data(cluster)) {}
+      : cluster_(cluster),
+        directory_(cluster.description->directory),
+        store_(store),
+        diagnostics_(diagnostics),
+        shared_(shared_data(cluster)) {}
 
   std::vector<CompiledNode> run() {
     read_trees();
@@ -80,7 +84,9 @@ class Compiler {
       if (known.contains(name) && is_directory(directory_ + "/" + tree))
         read_tree(tree);
       else
-        diagnostics_.error(cluster::position_of_file(tree), "cluster.toml has no " + folder.substr(0, folder.size() - 1) + " '" + core::printable(name) + "'" + core::did_you_mean(name, names));
+        diagnostics_.error(cluster::position_of_file(tree),
+                           "cluster.toml has no " + folder.substr(0, folder.size() - 1) + " '" + core::printable(name) +
+                               "'" + core::did_you_mean(name, names));
     }
   }
 
@@ -108,14 +114,17 @@ class Compiler {
       try {
         found->second = read_image_facts(store_, reference.value);
       } catch (const core::Error& error) {
-        if (error.kind() != core::ErrorKind::not_found && error.kind() != core::ErrorKind::usage && error.kind() != core::ErrorKind::parse) throw;
+        if (error.kind() != core::ErrorKind::not_found && error.kind() != core::ErrorKind::usage &&
+            error.kind() != core::ErrorKind::parse)
+          throw;
         diagnostics_.error(reference.origin, error.what(), error.hint());
       }
     }
     return found->second;
   }
 
-  void lay_tree(const OverlayTree& tree, cluster::Level level, const TemplateGlobals& globals, CompiledNode& out, NodeFiles& files) {
+  void lay_tree(const OverlayTree& tree, cluster::Level level, const TemplateGlobals& globals, CompiledNode& out,
+                NodeFiles& files) {
     std::vector<NodeFiles::Placed> placed;
     for (const TreeEntry& entry : tree.entries) {
       NodeFiles::Placed item{entry, level, entry.content, level};
@@ -153,7 +162,9 @@ class Compiler {
     entry.path = kMachineIdPath;
     entry.mode = 0444;
     const auto level = static_cast<cluster::Level>(node.levels.size() - 1);
-    files.lay({{entry, level, make_content(machine_id(cluster_.description->cluster.id.value, node.name) + "\n"), level}}, diagnostics_);
+    files.lay(
+        {{entry, level, make_content(machine_id(cluster_.description->cluster.id.value, node.name) + "\n"), level}},
+        diagnostics_);
   }
 
   CompiledNode compile_node(const cluster::Node& node, const std::shared_ptr<const ImageFacts>& facts) {
@@ -165,8 +176,10 @@ class Compiler {
     NodeFiles files(*facts);
     for (cluster::Level level = 0; level < node.levels.size(); ++level) {
       for (const Text& overlay : node.levels[level].overlays)
-        if (const auto tree = trees_.find("overlays/" + overlay.value); tree != trees_.end()) lay_tree(tree->second, level, globals, out, files);
-      if (const auto tree = trees_.find(node.levels[level].tree); tree != trees_.end()) lay_tree(tree->second, level, globals, out, files);
+        if (const auto tree = trees_.find("overlays/" + overlay.value); tree != trees_.end())
+          lay_tree(tree->second, level, globals, out, files);
+      if (const auto tree = trees_.find(node.levels[level].tree); tree != trees_.end())
+        lay_tree(tree->second, level, globals, out, files);
     }
     lay_machine_id(node, files);
     const std::size_t errors = diagnostics_.errors();
@@ -186,7 +199,10 @@ class Compiler {
     for (const auto& [path, file] : compiled.files)
       for (const auto& [name, value] : file.state.xattrs)
         if (name.starts_with("user."))
-          diagnostics_.error(file.origin, "the kernel " + release + " of image " + compiled.image->reference + " cannot keep the xattr '" + name + "' on tmpfs", "user.* xattrs need Linux 6.6");
+          diagnostics_.error(file.origin,
+                             "the kernel " + release + " of image " + compiled.image->reference +
+                                 " cannot keep the xattr '" + name + "' on tmpfs",
+                             "user.* xattrs need Linux 6.6");
   }
 
   void fill_manifest(CompiledNode& compiled) {
@@ -208,7 +224,8 @@ class Compiler {
     out.kernel_arguments = image.kernel_arguments;
     for (const Text& word : node.kernel_arguments) out.kernel_arguments.push_back(word.value);
     if (core::join(out.kernel_arguments, " ").size() > kKernelArgumentsLimitBytes)
-      diagnostics_.error(node.origin, "the kernel arguments of " + node.name + " are longer than " + std::to_string(kKernelArgumentsLimitBytes) + " bytes");
+      diagnostics_.error(node.origin, "the kernel arguments of " + node.name + " are longer than " +
+                                          std::to_string(kKernelArgumentsLimitBytes) + " bytes");
     out.initramfs = image.initramfs;
     for (const Text& mac : node.macs) out.identity.macs.push_back(mac.value);
     for (const Text& uuid : node.uuids) out.identity.uuids.push_back(uuid.value);
@@ -243,7 +260,8 @@ std::string machine_id(std::string_view cluster_id, std::string_view node) {
   return core::sha256(std::string(cluster_id) + "\n" + std::string(node)).hex().substr(0, 32);
 }
 
-std::vector<CompiledNode> compile(const cluster::Cluster& cluster, const core::store::ObjectStore& store, Diagnostics& diagnostics) {
+std::vector<CompiledNode> compile(const cluster::Cluster& cluster, const core::store::ObjectStore& store,
+                                  Diagnostics& diagnostics) {
   return Compiler(cluster, store, diagnostics).run();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The cluster compiler: a resolved description, its overlay trees and the images in the store, to the final files and the
-/// manifest of every node. Reads; writes nothing.
+/// The cluster compiler: a resolved description, its overlay trees and the images in the store, to the final files and
+/// the manifest of every node. Reads; writes nothing.
 #pragma once
 #include <memory>
 #include <set>
@@ -32,7 +32,8 @@ struct CompiledNode {
 
 /// Nodes that can be published, by name. When `diagnostics` has errors afterwards, nothing may be published.
 /// \throws core::Error when the store itself cannot be read.
-std::vector<CompiledNode> compile(const cluster::Cluster& cluster, const core::store::ObjectStore& store, Diagnostics& diagnostics);
+std::vector<CompiledNode> compile(const cluster::Cluster& cluster, const core::store::ObjectStore& store,
+                                  Diagnostics& diagnostics);
 
 /// 32 hex digits: the first 16 bytes of SHA-256("<cluster id>\n<node name>").
 std::string machine_id(std::string_view cluster_id, std::string_view node);

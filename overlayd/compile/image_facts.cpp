@@ -38,7 +38,8 @@ std::map<std::string, std::uint32_t> parse_group(std::string_view text) {
   return out;
 }
 
-std::shared_ptr<const ImageFacts> read_image_facts(const core::store::ObjectStore& store, const std::string& reference) {
+std::shared_ptr<const ImageFacts> read_image_facts(const core::store::ObjectStore& store,
+                                                   const std::string& reference) {
   return core::with_context("while reading image " + reference, [&] {
     auto facts = std::make_shared<ImageFacts>();
     facts->reference = reference;

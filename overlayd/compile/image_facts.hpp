@@ -26,7 +26,8 @@ struct ImageFacts {
   std::map<std::string, std::uint32_t> groups;
 };
 
-/// passwd(5) and group(5). Lines that are no accounts are skipped, as the C library does; the first of two equal names counts.
+/// passwd(5) and group(5). Lines that are no accounts are skipped, as the C library does; the first of two equal names
+/// counts.
 std::map<std::string, UserIds> parse_passwd(std::string_view text);
 std::map<std::string, std::uint32_t> parse_group(std::string_view text);
 

@@ -25,7 +25,9 @@ std::string parent_of(const std::string& path) {
   return slash == std::string::npos ? std::string() : path.substr(0, slash);
 }
 
-std::string joined(const std::string& directory, std::string_view name) { return directory.empty() ? std::string(name) : directory + "/" + std::string(name); }
+std::string joined(const std::string& directory, std::string_view name) {
+  return directory.empty() ? std::string(name) : directory + "/" + std::string(name);
+}
 
 bool is_below(std::string_view path, std::string_view directory) {
   return path.size() > directory.size() && path.starts_with(directory) && path[directory.size()] == '/';
@@ -42,7 +44,8 @@ void to_front(std::deque<std::string>& todo, std::string_view path) {
 const PathState* NodeFiles::image_entry(const std::string& path) const {
   for (std::string above = parent_of(path); !above.empty(); above = parent_of(above)) {
     const auto found = files_.find(above);
-    if (found != files_.end() && (found->second.state.type != PathType::dir || found->second.state.opaque)) return nullptr;
+    if (found != files_.end() && (found->second.state.type != PathType::dir || found->second.state.opaque))
+      return nullptr;
   }
   const auto* entry = image_.files.find(path);
   return entry == nullptr ? nullptr : &entry->state;
@@ -108,7 +111,8 @@ bool NodeFiles::resolve_owner(const TreeEntry& entry, PathState& state, Diagnost
       state.uid = *uid;
       if (!entry.group) diagnostics.error(entry.owner->origin, "a numeric owner needs a 'group' too");
     } else {
-      diagnostics.error(entry.owner->origin, "image " + image_.reference + " has no user '" + entry.owner->value + "'" + core::did_you_mean(entry.owner->value, names_of(image_.users)));
+      diagnostics.error(entry.owner->origin, "image " + image_.reference + " has no user '" + entry.owner->value + "'" +
+                                                 core::did_you_mean(entry.owner->value, names_of(image_.users)));
       good = false;
     }
   }
@@ -119,7 +123,8 @@ bool NodeFiles::resolve_owner(const TreeEntry& entry, PathState& state, Diagnost
     } else if (const auto gid = number(entry.group->value)) {
       state.gid = *gid;
     } else {
-      diagnostics.error(entry.group->origin, "image " + image_.reference + " has no group '" + entry.group->value + "'" + core::did_you_mean(entry.group->value, names_of(image_.groups)));
+      diagnostics.error(entry.group->origin, "image " + image_.reference + " has no group '" + entry.group->value +
+                                                 "'" + core::did_you_mean(entry.group->value, names_of(image_.groups)));
       good = false;
     }
   }
@@ -132,22 +137,30 @@ void NodeFiles::check_public(const Placed& placed, const PathState& state, Diagn
   const Position& where = entry.has_attributes() ? entry.attributes : entry.origin;
   const std::uint32_t wanted = state.type == PathType::dir ? 0005 : 0004;
   if ((state.mode & wanted) != wanted)
-    diagnostics.error(where, "/" + core::printable(state.path) + " would be hidden on the node by its mode, but the store it comes from is readable by everyone",
-                      "secrets need the secret channel, which this version does not have; if the content is no secret, say 'public = true'");
+    diagnostics.error(
+        where,
+        "/" + core::printable(state.path) +
+            " would be hidden on the node by its mode, but the store it comes from is readable by everyone",
+        "secrets need the secret channel, which this version does not have; if the content is no secret, say 'public = "
+        "true'");
   if (placed.content && placed.content->bytes.find(kPrivateKeyMark) != std::string::npos)
-    diagnostics.error(entry.origin, "/" + core::printable(state.path) + " holds a private key, but the store is readable by everyone",
-                      "secrets need the secret channel, which this version does not have; if it is no secret, say 'public = true' in overlay.toml");
+    diagnostics.error(entry.origin,
+                      "/" + core::printable(state.path) + " holds a private key, but the store is readable by everyone",
+                      "secrets need the secret channel, which this version does not have; if it is no secret, say "
+                      "'public = true' in overlay.toml");
 }
 
 /// Forgets what overlays put below `path`. True when the image has something visible at the path itself.
 bool NodeFiles::erase_below(const std::string& path) {
-  for (auto next = files_.lower_bound(path + "/"); next != files_.end() && is_below(next->first, path);) next = files_.erase(next);
+  for (auto next = files_.lower_bound(path + "/"); next != files_.end() && is_below(next->first, path);)
+    next = files_.erase(next);
   return image_entry(path) != nullptr;
 }
 
 void NodeFiles::remove(const std::string& path, const Placed& placed, Diagnostics& diagnostics) {
   if (!look(path)) {
-    diagnostics.warning(placed.entry.origin, "nothing to delete: no /" + core::printable(path) + " in image " + image_.reference + " or in a lower overlay");
+    diagnostics.warning(placed.entry.origin, "nothing to delete: no /" + core::printable(path) + " in image " +
+                                                 image_.reference + " or in a lower overlay");
     return;
   }
   const bool in_image = erase_below(path);
@@ -163,7 +176,9 @@ void NodeFiles::place_dir(const Placed& placed, PathState state, Diagnostics& di
   const TreeEntry& entry = placed.entry;
   const auto before = look(state.path);
   if (before && before->type != PathType::dir) {
-    diagnostics.error(entry.origin, "a directory would take the place of /" + core::printable(state.path) + ", which is a " + std::string(core::format::type_name(before->type)),
+    diagnostics.error(entry.origin,
+                      "a directory would take the place of /" + core::printable(state.path) + ", which is a " +
+                          std::string(core::format::type_name(before->type)),
                       "delete it in a lower overlay first");
     return;
   }
@@ -198,7 +213,8 @@ void NodeFiles::place(const Placed& placed, Diagnostics& diagnostics) {
   if (state.path != entry.path || entry.kind != TreeEntryKind::dir) {
     const auto [other, fresh] = this_tree_.emplace(state.path, entry.origin);
     if (!fresh && entry.kind != TreeEntryKind::dir) {
-      diagnostics.error(entry.origin, "links of the image lead this path to /" + core::printable(state.path) + ", which " + other->second.text() + " is for too");
+      diagnostics.error(entry.origin, "links of the image lead this path to /" + core::printable(state.path) +
+                                          ", which " + other->second.text() + " is for too");
       return;
     }
   }
@@ -215,7 +231,10 @@ void NodeFiles::place(const Placed& placed, Diagnostics& diagnostics) {
     return;
   }
   if (const auto before = look(state.path); before && before->type == PathType::dir) {
-    diagnostics.error(entry.origin, "/" + core::printable(state.path) + " is a directory, which a file or link would hide with all that is in it", "delete it in a lower overlay first");
+    diagnostics.error(
+        entry.origin,
+        "/" + core::printable(state.path) + " is a directory, which a file or link would hide with all that is in it",
+        "delete it in a lower overlay first");
     return;
   }
   if (entry.kind == TreeEntryKind::symlink) {
@@ -246,7 +265,9 @@ void NodeFiles::finish(Diagnostics& diagnostics) {
     for (std::string above = parent_of(path); !above.empty(); above = parent_of(above)) {
       if (const auto seen = look(above)) {
         if (seen->type != PathType::dir)
-          diagnostics.error(file->origin, "/" + core::printable(above) + " above this path is no directory any more: a higher overlay replaced it");
+          diagnostics.error(
+              file->origin,
+              "/" + core::printable(above) + " above this path is no directory any more: a higher overlay replaced it");
         continue;
       }
       const auto hidden = files_.find(above);
@@ -262,7 +283,8 @@ void NodeFiles::finish(Diagnostics& diagnostics) {
     }
   }
   for (auto& [path, file] : made) {
-    if (const PathState* state = image_entry(path); state == nullptr || state->type != PathType::dir) file.state.opaque = false;
+    if (const PathState* state = image_entry(path); state == nullptr || state->type != PathType::dir)
+      file.state.opaque = false;
     files_[path] = std::move(file);
   }
   // A directory that the image lacks must be there before anything in it: it goes with the lowest of what it holds.

@@ -2,9 +2,9 @@
 /// \file
 /// The files of one node: overlay trees laid over an image, level by level. Pure.
 ///
-/// A path is walked as the running system would walk it: symbolic links of the image and of lower levels are followed, so
-/// `lib64/x` lands in `usr/lib64/x`. The last component is never followed: a file replaces a link. What would silently hide
-/// something else (a file in the place of a directory, a directory in the place of a file) is an error.
+/// A path is walked as the running system would walk it: symbolic links of the image and of lower levels are followed,
+/// so `lib64/x` lands in `usr/lib64/x`. The last component is never followed: a file replaces a link. What would
+/// silently hide something else (a file in the place of a directory, a directory in the place of a file) is an error.
 #pragma once
 #include <map>
 #include <memory>
@@ -24,11 +24,11 @@ using core::format::PathType;
 /// One path that overlays put in place or delete.
 struct NodeFile {
   PathState state;
-  ContentPtr content;          ///< file
-  cluster::Level level = 0;    ///< the archive that carries it
+  ContentPtr content;             ///< file
+  cluster::Level level = 0;       ///< the archive that carries it
   cluster::Level tree_level = 0;  ///< the level of the tree that won
   Position origin;
-  bool in_image_as_dir = false;   ///< dir: the image has it too, and it is not hidden
+  bool in_image_as_dir = false;  ///< dir: the image has it too, and it is not hidden
 };
 
 class NodeFiles {
@@ -45,7 +45,8 @@ class NodeFiles {
   /// Lays one tree's entries over what is there; `entries` sorted by path, all of one tree.
   void lay(const std::vector<Placed>& entries, Diagnostics& diagnostics);
 
-  /// Adds the directories that are missing above entries, and gives directories to the lowest archive that needs them. Call last.
+  /// Adds the directories that are missing above entries, and gives directories to the lowest archive that needs them.
+  /// Call last.
   void finish(Diagnostics& diagnostics);
 
   const std::map<std::string, NodeFile>& files() const { return files_; }

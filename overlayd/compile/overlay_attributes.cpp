@@ -28,8 +28,9 @@ void read_xattrs(TomlTable& in, PathAttributes& out) {
     const std::string* text = value.string();
     if (!core::format::counts_in_state(name)) {
       in.error(value.origin, "xattr '" + name + "' cannot be set by an overlay",
-               name.starts_with("trusted.overlay.") ? "deletions and opaque directories have keys of their own"
-                                                    : "possible are security.*, user.*, system.posix_acl_access and system.posix_acl_default");
+               name.starts_with("trusted.overlay.")
+                   ? "deletions and opaque directories have keys of their own"
+                   : "possible are security.*, user.*, system.posix_acl_access and system.posix_acl_default");
     } else if (text == nullptr) {
       in.error(value.origin, "xattr '" + name + "' must be a string, or \"base64:...\"");
     } else if (!text->starts_with(kBase64)) {
@@ -72,11 +73,14 @@ PathAttributes read_path(TomlTable& in, const cluster::Position& where) {
   out.is_public = flag("public");
   if (const auto rendered = in.boolean("template")) out.not_a_template = !rendered->value;
   out.symlink = in.text("symlink");
-  if (out.symlink && (out.symlink->value.empty() || out.symlink->value.size() > 4095 || out.symlink->value.find('\0') != std::string::npos))
+  if (out.symlink && (out.symlink->value.empty() || out.symlink->value.size() > 4095 ||
+                      out.symlink->value.find('\0') != std::string::npos))
     in.error(out.symlink->origin, "a symbolic link needs a target of 1 to 4095 bytes");
   read_xattrs(in, out);
   if (const auto secret = in.boolean("secret"); secret && secret->value)
-    in.error(secret->origin, "'secret = true' cannot be published: the store is readable by everyone, and secrets need the secret channel, which this version does not have",
+    in.error(secret->origin,
+             "'secret = true' cannot be published: the store is readable by everyone, and secrets need the secret "
+             "channel, which this version does not have",
              "put the file on the node by other means, or make it there at first boot");
   in.reserved("on_change", "actions on change");
   in.reserved("append", "merged files");
@@ -84,14 +88,16 @@ PathAttributes read_path(TomlTable& in, const cluster::Position& where) {
   in.finish();
   const int makers = (out.remove ? 1 : 0) + (out.directory || out.opaque ? 1 : 0) + (out.symlink ? 1 : 0);
   if (makers > 1) in.error(where, "only one of 'delete', 'directory' (or 'opaque') and 'symlink' can hold");
-  if (out.remove && (out.owner || out.group || out.mode || !out.xattrs.empty())) in.error(where, "a deletion has no owner, mode or xattrs");
+  if (out.remove && (out.owner || out.group || out.mode || !out.xattrs.empty()))
+    in.error(where, "a deletion has no owner, mode or xattrs");
   if (out.symlink && out.mode) in.error(where, "a symbolic link has no mode");
   return out;
 }
 
 }  // namespace
 
-std::map<std::string, PathAttributes> parse_overlay_attributes(std::string_view text, const std::string& source, cluster::Diagnostics& diagnostics) {
+std::map<std::string, PathAttributes> parse_overlay_attributes(std::string_view text, const std::string& source,
+                                                               cluster::Diagnostics& diagnostics) {
   std::map<std::string, PathAttributes> out;
   const cluster::ReadContext context{std::make_shared<const std::string>(source), diagnostics};
   const auto document = cluster::parse_toml(text, context);

@@ -26,7 +26,8 @@ class TreeReader {
 
   OverlayTree read() {
     if (auto fd = root_.open_if_exists(kAttributesFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
-      attributes_ = parse_overlay_attributes(core::read_whole(fd, 16U << 20U, kAttributesFile), name_ + "/" + kAttributesFile, diagnostics_);
+      attributes_ = parse_overlay_attributes(core::read_whole(fd, 16U << 20U, kAttributesFile),
+                                             name_ + "/" + kAttributesFile, diagnostics_);
     root_.walk("", [&](const core::WalkEntry& entry) { return visit(entry); });
     for (const auto& [path, attributes] : attributes_) add_made(path, attributes);
     OverlayTree out;
@@ -41,7 +42,8 @@ class TreeReader {
   core::Walk visit(const core::WalkEntry& found) {
     if (found.path == kAttributesFile || found.name == kPlaceholder) return core::Walk::skip;
     const Position where = place(found.path);
-    const bool control = std::any_of(found.name.begin(), found.name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    const bool control =
+        std::any_of(found.name.begin(), found.name.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
     if (control || !core::is_utf8(found.name)) {
       diagnostics_.error(where, "the name has control characters or is not UTF-8");
       return core::Walk::skip;
@@ -75,8 +77,10 @@ class TreeReader {
     }
     const auto own = attributes_.find(found.path);
     const bool literal = own != attributes_.end() && own->second.not_a_template;
-    std::string bytes = core::read_whole(root_.open_file(found.path, O_RDONLY | O_NOFOLLOW), kOverlayFileLimitBytes, found.path);
-    if (entry.path.ends_with(kTemplateSuffix) && entry.path.size() > kTemplateSuffix.size() && entry.path[entry.path.size() - kTemplateSuffix.size() - 1] != '/' && !literal) {
+    std::string bytes =
+        core::read_whole(root_.open_file(found.path, O_RDONLY | O_NOFOLLOW), kOverlayFileLimitBytes, found.path);
+    if (entry.path.ends_with(kTemplateSuffix) && entry.path.size() > kTemplateSuffix.size() &&
+        entry.path[entry.path.size() - kTemplateSuffix.size() - 1] != '/' && !literal) {
       entry.path.resize(entry.path.size() - kTemplateSuffix.size());
       entry.kind = TreeEntryKind::templated;
       try {
@@ -103,7 +107,8 @@ class TreeReader {
       diagnostics_.error(entry.origin, "it is not readable by everyone on disk, but everything published is",
                          "chmod o+r, or give 'mode' or 'public = true' in " + name_ + "/" + kAttributesFile);
     if ((mode & 07000U) != 0 && !said)
-      diagnostics_.error(entry.origin, "setuid, setgid and sticky bits are not taken from disk", "give 'mode' in " + name_ + "/" + kAttributesFile);
+      diagnostics_.error(entry.origin, "setuid, setgid and sticky bits are not taken from disk",
+                         "give 'mode' in " + name_ + "/" + kAttributesFile);
   }
 
   void add(TreeEntry entry) {
@@ -111,8 +116,10 @@ class TreeReader {
       apply(own->second, entry);
       used_.insert(own->first);
     }
-    if (const auto own = attributes_.find(entry.path + std::string(kTemplateSuffix)); own != attributes_.end() && entry.kind == TreeEntryKind::templated)
-      diagnostics_.error(own->second.origin, "the path is that of a template", "give the path on the node, without .tmpl");
+    if (const auto own = attributes_.find(entry.path + std::string(kTemplateSuffix));
+        own != attributes_.end() && entry.kind == TreeEntryKind::templated)
+      diagnostics_.error(own->second.origin, "the path is that of a template",
+                         "give the path on the node, without .tmpl");
     const std::string path = entry.path;
     const auto [found, fresh] = entries_.emplace(path, std::move(entry));
     if (!fresh) diagnostics_.error(place(path), "there is also " + found->second.origin.text() + " for the same path");
@@ -121,10 +128,13 @@ class TreeReader {
   void apply(const PathAttributes& attributes, TreeEntry& entry) {
     entry.attributes = attributes.origin;
     if (attributes.remove || attributes.symlink || (attributes.directory && entry.kind != TreeEntryKind::dir)) {
-      diagnostics_.error(attributes.origin, "'delete', 'directory' or 'symlink' is said of a path that the overlay has as " + entry.origin.text());
+      diagnostics_.error(
+          attributes.origin,
+          "'delete', 'directory' or 'symlink' is said of a path that the overlay has as " + entry.origin.text());
       return;
     }
-    if (attributes.opaque && entry.kind != TreeEntryKind::dir) diagnostics_.error(attributes.origin, "only a directory can be opaque");
+    if (attributes.opaque && entry.kind != TreeEntryKind::dir)
+      diagnostics_.error(attributes.origin, "only a directory can be opaque");
     if (entry.kind == TreeEntryKind::symlink && (attributes.mode || !attributes.xattrs.empty()))
       diagnostics_.error(attributes.origin, "a symbolic link has no mode and no xattrs");
     entry.opaque = attributes.opaque;
@@ -138,7 +148,8 @@ class TreeReader {
   /// What exists only by overlay.toml.
   void add_made(const std::string& path, const PathAttributes& attributes) {
     if (used_.contains(path)) return;
-    const bool rendered_twin = path.ends_with(kTemplateSuffix) && entries_.contains(path.substr(0, path.size() - kTemplateSuffix.size()));
+    const bool rendered_twin =
+        path.ends_with(kTemplateSuffix) && entries_.contains(path.substr(0, path.size() - kTemplateSuffix.size()));
     if (rendered_twin) return;  // diagnosed by add()
     TreeEntry entry;
     entry.path = path;

@@ -36,13 +36,13 @@ ContentPtr make_content(std::string bytes);
 struct TreeEntry {
   std::string path;  ///< on the node, raw bytes, relative; ".tmpl" taken off
   TreeEntryKind kind = TreeEntryKind::file;
-  Position origin;   ///< the file on disk, or the line of overlay.toml that makes it
-  ContentPtr content;                        ///< file
+  Position origin;                            ///< the file on disk, or the line of overlay.toml that makes it
+  ContentPtr content;                         ///< file
   std::shared_ptr<const Template> rendering;  ///< templated
-  std::string target;                        ///< symlink
-  bool opaque = false;                       ///< dir
-  bool is_public = false;                    ///< allowed to be hidden or to hold a private key all the same
-  std::optional<std::uint32_t> mode;         ///< said in overlay.toml
+  std::string target;                         ///< symlink
+  bool opaque = false;                        ///< dir
+  bool is_public = false;                     ///< allowed to be hidden or to hold a private key all the same
+  std::optional<std::uint32_t> mode;          ///< said in overlay.toml
   std::uint32_t default_mode = 0644;
   std::optional<Text> owner, group;
   core::format::Xattrs xattrs;

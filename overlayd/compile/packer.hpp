@@ -13,8 +13,10 @@ namespace overlayd::compile {
 
 class Packer {
  public:
-  /// `on_object` hears of every object before it counts on it, so that the collector can be kept away. `store` must outlive this object.
-  Packer(const core::store::ObjectStore& store, std::function<void(const core::Sha256&)> on_object) : store_(store), on_object_(std::move(on_object)) {}
+  /// `on_object` hears of every object before it counts on it, so that the collector can be kept away. `store` must
+  /// outlive this object.
+  Packer(const core::store::ObjectStore& store, std::function<void(const core::Sha256&)> on_object)
+      : store_(store), on_object_(std::move(on_object)) {}
 
   /// Writes the archives of `node` that are not there yet, completes its manifest, stores it and returns where it is.
   core::store::ObjectRef pack(CompiledNode& node);

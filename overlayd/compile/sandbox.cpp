@@ -8,6 +8,7 @@
 
 #include "core/hostlist.hpp"
 #include "core/text.hpp"
+#include "overlayd/compile/value_proxy.hpp"
 
 namespace overlayd::compile {
 namespace {
@@ -16,178 +17,21 @@ using cluster::List;
 using cluster::Table;
 using cluster::Value;
 
-constexpr const char* kProxyName = "list or table of the description";
-
-/// A list or table of the description, seen from Lua. Its user value 1 is its path as text.
-struct Proxy {
-  const Value* value;
-};
-
-Proxy* test_proxy(lua_State* lua, int index) { return static_cast<Proxy*>(luaL_testudata(lua, index, kProxyName)); }
-
-std::string proxy_path(lua_State* lua, int index) {
-  lua_getiuservalue(lua, index, 1);
-  std::string path = lua_tostring(lua, -1);
-  lua_pop(lua, 1);
-  return path;
-}
-
-/// Deeper paths of `nodes` would be a different set for every node and say nothing more.
-std::string child_path(const std::string& path, const std::string& name) { return path == "nodes" ? path : path + "." + name; }
-
-void note_read(lua_State* lua, const Value& value, const std::string& path) {
-  RenderState& state = state_of(lua);
-  state.level = std::max(state.level, value.level);
-  state.reads.insert(path);
-}
-
-void push_value(lua_State* lua, const Value& value, const std::string& path) {
-  if (value.is_list() || value.is_table()) {
-    auto* proxy = static_cast<Proxy*>(lua_newuserdatauv(lua, sizeof(Proxy), 1));
-    proxy->value = &value;
-    lua_pushlstring(lua, path.data(), path.size());
-    lua_setiuservalue(lua, -2, 1);
-    luaL_setmetatable(lua, kProxyName);
-    return;
-  }
-  note_read(lua, value, path);
-  if (const auto* text = std::get_if<std::string>(&value.data))
-    lua_pushlstring(lua, text->data(), text->size());
-  else if (const auto* integer = std::get_if<std::int64_t>(&value.data))
-    lua_pushinteger(lua, *integer);
-  else if (const auto* number = std::get_if<double>(&value.data))
-    lua_pushnumber(lua, *number);
-  else
-    lua_pushboolean(lua, std::get<bool>(value.data) ? 1 : 0);
-}
-
-[[noreturn]] void raise(lua_State* lua, const std::string& message) {
-  luaL_where(lua, 1);
-  lua_pushlstring(lua, message.data(), message.size());
-  lua_concat(lua, 2);
-  lua_error(lua);
-  std::abort();  // lua_error does not return
-}
-
-std::string key_text(lua_State* lua, int index) {
-  if (lua_type(lua, index) == LUA_TSTRING) return lua_tostring(lua, index);
-  if (lua_isinteger(lua, index) != 0) return std::to_string(lua_tointeger(lua, index));
-  return std::string("(") + luaL_typename(lua, index) + ")";
-}
-
-int proxy_index(lua_State* lua) {
-  const Proxy* proxy = test_proxy(lua, 1);
-  const std::string path = proxy_path(lua, 1);
-  if (const List* list = proxy->value->list()) {
-    if (lua_isinteger(lua, 2) == 0) raise(lua, "'" + path + "' is a list: its members are numbered, not named '" + key_text(lua, 2) + "'");
-    const lua_Integer at = lua_tointeger(lua, 2);
-    if (at < 1 || static_cast<std::size_t>(at) > list->size()) {
-      note_read(lua, *proxy->value, path);
-      lua_pushnil(lua);
-    } else {
-      push_value(lua, (*list)[static_cast<std::size_t>(at - 1)], child_path(path, std::to_string(at)));
-    }
-    return 1;
-  }
-  const Table& table = *proxy->value->table();
-  const std::string key = key_text(lua, 2);
-  const auto found = table.find(key);
-  if (found == table.end()) {
-    std::vector<std::string> names;
-    for (const auto& [name, value] : table) names.push_back(name);
-    raise(lua, "'" + path + "." + key + "' is not set" + core::did_you_mean(key, names));
-  }
-  push_value(lua, found->second, child_path(path, key));
-  return 1;
-}
-
-int proxy_length(lua_State* lua) {
-  const Proxy* proxy = test_proxy(lua, 1);
-  note_read(lua, *proxy->value, proxy_path(lua, 1));
-  const std::size_t size = proxy->value->is_list() ? proxy->value->list()->size() : proxy->value->table()->size();
-  lua_pushinteger(lua, static_cast<lua_Integer>(size));
-  return 1;
-}
-
-int proxy_equal(lua_State* lua) {
-  const Proxy *a = test_proxy(lua, 1), *b = test_proxy(lua, 2);
-  lua_pushboolean(lua, a != nullptr && b != nullptr && a->value == b->value ? 1 : 0);
-  return 1;
-}
-
-int proxy_assign(lua_State* lua) { raise(lua, "'" + proxy_path(lua, 1) + "' cannot be changed by a template"); }
-
-/// Iterator over prepared keys: upvalues are the thing iterated, the array of keys, and how many were given out.
-int next_pair(lua_State* lua) {
-  const lua_Integer at = lua_tointeger(lua, lua_upvalueindex(3)) + 1;
-  lua_pushinteger(lua, at);
-  lua_replace(lua, lua_upvalueindex(3));
-  if (lua_geti(lua, lua_upvalueindex(2), at) == LUA_TNIL) return 1;
-  lua_pushvalue(lua, -1);
-  lua_gettable(lua, lua_upvalueindex(1));
-  return 2;
-}
-
-/// pairs() in a stable order: numbers rising, then strings by bytes.
-int sorted_pairs(lua_State* lua) {
-  luaL_checkany(lua, 1);
-  std::vector<lua_Number> numbers;
-  std::vector<std::string> strings;
-  if (const Proxy* proxy = test_proxy(lua, 1)) {
-    note_read(lua, *proxy->value, proxy_path(lua, 1));
-    if (const Table* table = proxy->value->table())
-      for (const auto& [name, value] : *table) strings.push_back(name);
-    else
-      for (std::size_t i = 1; i <= proxy->value->list()->size(); ++i) numbers.push_back(static_cast<lua_Number>(i));
-  } else {
-    luaL_checktype(lua, 1, LUA_TTABLE);
-    lua_pushnil(lua);
-    while (lua_next(lua, 1) != 0) {
-      lua_pop(lua, 1);
-      if (lua_type(lua, -1) == LUA_TNUMBER) {
-        numbers.push_back(lua_tonumber(lua, -1));
-      } else if (lua_type(lua, -1) == LUA_TSTRING) {
-        std::size_t size = 0;
-        const char* text = lua_tolstring(lua, -1, &size);
-        strings.emplace_back(text, size);
-      } else {
-        raise(lua, std::string("pairs: a key of type ") + luaL_typename(lua, -1) + " has no stable order");
-      }
-    }
-    std::sort(numbers.begin(), numbers.end());
-    std::sort(strings.begin(), strings.end());
-  }
-  lua_pushvalue(lua, 1);
-  lua_createtable(lua, static_cast<int>(numbers.size() + strings.size()), 0);
-  lua_Integer at = 0;
-  for (const lua_Number number : numbers) {
-    lua_Integer integer = 0;
-    if (lua_numbertointeger(number, &integer) && static_cast<lua_Number>(integer) == number)
-      lua_pushinteger(lua, integer);
-    else
-      lua_pushnumber(lua, number);
-    lua_seti(lua, -2, ++at);
-  }
-  for (const std::string& text : strings) {
-    lua_pushlstring(lua, text.data(), text.size());
-    lua_seti(lua, -2, ++at);
-  }
-  lua_pushinteger(lua, 0);
-  lua_pushcclosure(lua, next_pair, 3);
-  return 1;
-}
-
 /// Text of a value, or an error: what has no text of its own would show an address.
 void push_text(lua_State* lua, int index, const std::string& what) {
   switch (lua_type(lua, index)) {
     case LUA_TSTRING:
     case LUA_TNUMBER:
-    case LUA_TBOOLEAN: luaL_tolstring(lua, index, nullptr); return;
+    case LUA_TBOOLEAN:
+      luaL_tolstring(lua, index, nullptr);
+      return;
     case LUA_TNIL:
-    case LUA_TNONE: raise(lua, what + " is nil"); 
+    case LUA_TNONE:
+      raise(lua, what + " is nil");
     default:
       if (const Proxy* proxy = test_proxy(lua, index))
-        raise(lua, what + " is " + cluster::type_text(*proxy->value) + " ('" + proxy_path(lua, index) + "'), which has no text");
+        raise(lua, what + " is " + cluster::type_text(*proxy->value) + " ('" + proxy_path(lua, index) +
+                       "'), which has no text");
       raise(lua, what + " is a " + luaL_typename(lua, index) + ", which has no text");
   }
 }
@@ -197,7 +41,8 @@ int emit(lua_State* lua) {
   push_text(lua, 1, "the expression");
   std::size_t size = 0;
   const char* text = lua_tolstring(lua, -1, &size);
-  if (state.output.size() + size > state.limits.output_bytes) raise(lua, "the text grows beyond " + core::human_size(state.limits.output_bytes));
+  if (state.output.size() + size > state.limits.output_bytes)
+    raise(lua, "the text grows beyond " + core::human_size(state.limits.output_bytes));
   state.output.append(text, size);
   return 0;
 }
@@ -224,7 +69,8 @@ int safe_format(lua_State* lua) {
   for (std::size_t i = 0; i + 1 < format.size(); ++i) {
     if (format[i] != '%') continue;
     std::size_t end = i + 1;
-    while (end < format.size() && std::string_view("-+ #0123456789.").find(format[end]) != std::string_view::npos) ++end;
+    while (end < format.size() && std::string_view("-+ #0123456789.").find(format[end]) != std::string_view::npos)
+      ++end;
     if (end < format.size() && format[end] == 'p') raise(lua, "string.format: %p is not for templates");
     i = end;
   }
@@ -237,6 +83,35 @@ int safe_format(lua_State* lua) {
   lua_insert(lua, 1);
   lua_call(lua, arguments, 1);
   return 1;
+}
+
+/// Upper bound of the steps that matching takes: Lua tries every split of the subject among the repetitions of a
+/// pattern, and the instruction limit does not see it. Refused above ten thousand million.
+void check_pattern_cost(lua_State* lua, std::string_view pattern, double length) {
+  constexpr double kMostSteps = 1e10;
+  double degree = pattern.starts_with('^') ? 0 : 1;  // every start is tried
+  for (std::size_t i = 1; i < pattern.size(); ++i) {
+    if (pattern[i - 1] == '%') continue;
+    if (pattern[i] == '*' || pattern[i] == '+' || pattern[i] == '-' || pattern[i] == '?') ++degree;
+  }
+  double steps = 1;
+  for (double k = 1; k <= degree; ++k) steps *= std::max(1.0, length / k);
+  if (steps > kMostSteps)
+    raise(lua, "the pattern '" + core::printable(pattern) + "' could take too long on a string of " +
+                   std::to_string(static_cast<std::uint64_t>(length)) + " bytes");
+}
+
+/// string.find and its kin with a bound on their time; upvalue 1 is Lua's own.
+int safe_match(lua_State* lua) {
+  std::size_t subject = 0, size = 0;
+  luaL_checklstring(lua, 1, &subject);
+  const char* pattern = luaL_checklstring(lua, 2, &size);
+  // The fourth argument of string.find: plain text, no pattern. Others that have one do not mind the check.
+  if (lua_type(lua, 4) != LUA_TBOOLEAN) check_pattern_cost(lua, {pattern, size}, static_cast<double>(subject));
+  lua_pushvalue(lua, lua_upvalueindex(1));
+  lua_insert(lua, 1);
+  lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
+  return lua_gettop(lua);
 }
 
 /// Merge sort: stable, and safe with a comparison that contradicts itself. Lua's own draws a pivot from the clock.
@@ -373,20 +248,18 @@ int unknown_global(lua_State* lua) {
   raise(lua, "'" + name + "' is not set" + core::did_you_mean(name, names));
 }
 
-void make_proxy_metatable(lua_State* lua) {
-  luaL_newmetatable(lua, kProxyName);
-  const luaL_Reg methods[] = {{"__index", proxy_index}, {"__newindex", proxy_assign}, {"__len", proxy_length}, {"__eq", proxy_equal}, {nullptr, nullptr}};
-  luaL_setfuncs(lua, methods, 0);
-  lua_pop(lua, 1);
-}
-
-/// Leaves a library's table on the stack, without the functions named.
+/// Leaves a library's table on the stack, without the functions named; asking it for what it has not is an error. Strings have the
+/// members of `string`, so that `name.typo` is found too.
 void open_library(lua_State* lua, const char* name, lua_CFunction open, const std::vector<const char*>& without) {
   luaL_requiref(lua, name, open, 0);
   for (const char* function : without) {
     lua_pushnil(lua);
     lua_setfield(lua, -2, function);
   }
+  lua_newtable(lua);
+  lua_pushcfunction(lua, unknown_global);
+  lua_setfield(lua, -2, "__index");
+  lua_setmetatable(lua, -2);
 }
 
 }  // namespace
@@ -413,6 +286,11 @@ void push_environment(lua_State* lua) {
   lua_getfield(lua, -1, "format");
   lua_pushcclosure(lua, safe_format, 1);
   lua_setfield(lua, -2, "format");
+  for (const char* name : {"find", "match", "gmatch", "gsub"}) {
+    lua_getfield(lua, -1, name);
+    lua_pushcclosure(lua, safe_match, 1);
+    lua_setfield(lua, -2, name);
+  }
   lua_setfield(lua, environment, "string");
   open_library(lua, "table", luaopen_table, {});
   lua_pushcfunction(lua, stable_sort);
@@ -423,9 +301,9 @@ void push_environment(lua_State* lua) {
   open_library(lua, "utf8", luaopen_utf8, {});
   lua_setfield(lua, environment, "utf8");
 
-  const luaL_Reg functions[] = {{"_emit", emit},         {"pairs", sorted_pairs}, {"tostring", to_string},
-                                {"type", type_of},       {"lookup", lookup},      {"contains", contains},
-                                {"hostlist", hostlist},  {"nodes_in", nodes_in},  {nullptr, nullptr}};
+  const luaL_Reg functions[] = {{"_emit", emit},        {"pairs", sorted_pairs}, {"tostring", to_string},
+                                {"type", type_of},      {"lookup", lookup},      {"contains", contains},
+                                {"hostlist", hostlist}, {"nodes_in", nodes_in},  {nullptr, nullptr}};
   lua_settop(lua, environment);
   luaL_setfuncs(lua, functions, 0);
   for (const auto& [name, value] : state_of(lua).globals) {

@@ -2,9 +2,9 @@
 /// \file
 /// The Lua side of templates: what is in reach, and how values of the description look from Lua.
 ///
-/// Left out of Lua's library: io, os, debug, package, load and its kin, coroutines, metatables, pcall (it could catch the limits), random numbers,
-/// `next` and everything else whose result depends on addresses, hash seeds or the clock. `pairs`, `tostring`, `string.format`, `string.rep`
-/// and `table.sort` are ours, for the same reason.
+/// Left out of Lua's library: io, os, debug, package, load and its kin, coroutines, metatables, pcall (it could catch
+/// the limits), random numbers, `next` and everything else whose result depends on addresses, hash seeds or the clock.
+/// `pairs`, `tostring`, `string.format`, `string.rep` and `table.sort` are ours, for the same reason.
 ///
 /// Lua must be the build that raises errors as C++ exceptions (liblua5.4-c++): functions here own C++ objects.
 #pragma once

@@ -30,7 +30,8 @@ void count_instructions(lua_State* lua, lua_Debug* where) {
   state.instructions += kHookInterval;
   if (lua_getinfo(lua, "l", where) != 0 && where->currentline > 0) state.current_line = where->currentline;
   if (state.instructions > state.limits.instructions)
-    luaL_error(lua, "more than %I instructions: does a loop never end?", static_cast<LUAI_UACINT>(state.limits.instructions));
+    luaL_error(lua, "more than %I instructions: does a loop never end?",
+               static_cast<LUAI_UACINT>(state.limits.instructions));
 }
 
 /// Runs at the point of the error: keeps the line of the innermost Lua code.
@@ -66,7 +67,8 @@ int take_line(std::string& message, int otherwise) {
   if (!message.starts_with(kMessagePrefix)) return otherwise;
   const std::size_t colon = message.find(':', kMessagePrefix.size());
   if (colon == std::string::npos) return otherwise;
-  const auto line = core::parse_uint(std::string_view(message).substr(kMessagePrefix.size(), colon - kMessagePrefix.size()));
+  const auto line =
+      core::parse_uint(std::string_view(message).substr(kMessagePrefix.size(), colon - kMessagePrefix.size()));
   if (!line || *line > 1'000'000'000) return otherwise;
   message.erase(0, std::min(message.size(), colon + 2));
   return static_cast<int>(*line);
@@ -80,9 +82,10 @@ void call(const TemplateSource& source, RenderState& state, lua_CFunction functi
   const int result = lua_pcall(lua.get(), 1, 0, 1);
   if (result == LUA_OK) return;
   const char* text = lua_tostring(lua.get(), -1);
-  std::string message = result == LUA_ERRMEM ? "needs more than " + core::human_size(state.limits.memory_bytes) + " of memory"
-                        : text == nullptr    ? std::string("raised an error that is no text")
-                                             : std::string(text);
+  std::string message = result == LUA_ERRMEM
+                            ? "needs more than " + core::human_size(state.limits.memory_bytes) + " of memory"
+                        : text == nullptr ? std::string("raised an error that is no text")
+                                          : std::string(text);
   const int line = take_line(message, state.current_line);
   throw TemplateError(source.place_of(line), message);
 }

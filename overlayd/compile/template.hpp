@@ -19,7 +19,8 @@ struct TemplateLimits {
   std::uint64_t output_bytes = 16U << 20U;
 };
 
-/// What a template can see, by name: "node", "vars", "cluster", "nodes". Tables are read in place and cannot be changed.
+/// What a template can see, by name: "node", "vars", "cluster", "nodes". Tables are read in place and cannot be
+/// changed.
 using TemplateGlobals = std::map<std::string, const cluster::Value*, std::less<>>;
 
 struct Rendered {

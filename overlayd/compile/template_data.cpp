@@ -12,7 +12,9 @@ using cluster::Table;
 using cluster::Text;
 using cluster::Value;
 
-Value text_value(const std::string& text, Level level, const cluster::Position& origin = {}) { return {text, origin, level}; }
+Value text_value(const std::string& text, Level level, const cluster::Position& origin = {}) {
+  return {text, origin, level};
+}
 
 Value list_value(const std::vector<Text>& texts, Level level) {
   List list;
@@ -81,7 +83,8 @@ NodeData node_data(const cluster::Node& node) {
   about.emplace("uuids", list_value(node.uuids, own));
   about.emplace("serials", list_value(node.serials, own));
   Table addresses;
-  for (const auto& [network, address] : node.addresses) addresses.emplace(network, text_value(address.value, own, address.origin));
+  for (const auto& [network, address] : node.addresses)
+    addresses.emplace(network, text_value(address.value, own, address.origin));
   about.emplace("addresses", Value{std::move(addresses), {}, own});
   Level highest = cluster::kClusterLevel;
   for (const auto& [name, value] : node.variables) highest = std::max(highest, value.level);

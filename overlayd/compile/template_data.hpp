@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What templates see of the cluster, as values: `cluster`, `nodes`, `node`, `vars`. Names: docs/formats/overlay-tree.md.
+/// What templates see of the cluster, as values: `cluster`, `nodes`, `node`, `vars`. Names:
+/// docs/formats/overlay-tree.md.
 #pragma once
 #include "overlayd/cluster/resolve.hpp"
 #include "overlayd/compile/template.hpp"

@@ -113,7 +113,8 @@ TemplateSource to_lua(std::string_view text) {
     const std::string_view closing = expression ? "}}" : "%}";
     const std::size_t close = find_close(text, open + 2, closing);
     if (close == std::string_view::npos)
-      throw TemplateError(place, std::string("'") + (expression ? "{{" : "{%") + "' without '" + std::string(closing) + "'");
+      throw TemplateError(place,
+                          std::string("'") + (expression ? "{{" : "{%") + "' without '" + std::string(closing) + "'");
     const std::string_view body = text.substr(open + 2, close - open - 2);
     if (expression) {
       if (core::trim(body).empty()) throw TemplateError(place, "an empty expression");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Template text to Lua: `{{ expression }}` and `{% statements %}`. Pure; docs/formats/overlay-tree.md, section Templates.
+/// Template text to Lua: `{{ expression }}` and `{% statements %}`. Pure; docs/formats/overlay-tree.md, section
+/// Templates.
 ///
 /// Every tag starts on a line of its own in the Lua text, so that a line number in a Lua message is enough to find
 /// the tag's line and column in the template.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// A command as a table: name, options, work. main.cpp alone turns tables into a CLI11 parser, so that no command needs its headers.
+/// A command as a table: name, options, work. main.cpp alone turns tables into a CLI11 parser, so that no command needs
+/// its headers.
 #pragma once
 #include <cstdint>
 #include <functional>

@@ -14,10 +14,13 @@
 
 namespace overlayd::ctl {
 
-std::string Context::state_file() const { return (state.empty() ? core::directory_of(store) : state) + "/nodes.sqlite"; }
+std::string Context::state_file() const {
+  return (state.empty() ? core::directory_of(store) : state) + "/nodes.sqlite";
+}
 
 core::store::ObjectStore Context::open_store() const {
-  return core::with_context("the store is given by --store or $STATELESS_STORE", [&] { return core::store::ObjectStore::open(store); });
+  return core::with_context("the store is given by --store or $STATELESS_STORE",
+                            [&] { return core::store::ObjectStore::open(store); });
 }
 
 core::Json diagnostics_json(const cluster::Diagnostics& diagnostics) {
@@ -45,7 +48,8 @@ std::unique_ptr<Loaded> load_description(const Context& context) {
   out->cluster = cluster::resolve(out->description, diagnostics);
   if (diagnostics.has_errors()) {
     for (const cluster::Diagnostic& d : diagnostics.sorted()) std::fprintf(stderr, "%s\n", cluster::to_line(d).c_str());
-    throw core::Error(core::ErrorKind::failed, "cluster description " + context.cluster, std::to_string(diagnostics.errors()) + " errors");
+    throw core::Error(core::ErrorKind::failed, "cluster description " + context.cluster,
+                      std::to_string(diagnostics.errors()) + " errors");
   }
   return out;
 }
@@ -71,7 +75,8 @@ std::string time_text(std::uint64_t seconds) {
   const auto when = static_cast<std::time_t>(seconds);
   std::tm parts{};
   char text[32];
-  if (localtime_r(&when, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0) return "-";
+  if (localtime_r(&when, &parts) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) == 0)
+    return "-";
   return text;
 }
 
@@ -83,7 +88,8 @@ std::string short_digest(const std::string& text) {
 
 std::string user_name() {
   for (const char* variable : {"SUDO_USER", "LOGNAME", "USER"})
-    if (const char* value = std::getenv(variable); value != nullptr && *value != '\0' && core::is_utf8(value)) return core::printable(value);
+    if (const char* value = std::getenv(variable); value != nullptr && *value != '\0' && core::is_utf8(value))
+      return core::printable(value);
   const passwd* entry = getpwuid(getuid());
   return entry == nullptr ? std::to_string(getuid()) : entry->pw_name;
 }

@@ -30,6 +30,7 @@ struct Context {
 };
 
 std::vector<Command> init_commands(Context& context);
+std::vector<Command> gc_commands(Context& context);
 std::vector<Command> check_commands(Context& context);
 std::vector<Command> publish_commands(Context& context);
 std::vector<Command> generations_commands(Context& context);

@@ -27,7 +27,8 @@ class Commands {
   void add(const Command& command) {
     const std::size_t blank = command.name.find(' ');
     CLI::App& parent = blank == std::string::npos ? app_ : group(command.name.substr(0, blank));
-    CLI::App* sub = parent.add_subcommand(command.name.substr(blank == std::string::npos ? 0 : blank + 1), command.help);
+    CLI::App* sub =
+        parent.add_subcommand(command.name.substr(blank == std::string::npos ? 0 : blank + 1), command.help);
     if (command.hidden) sub->group("");
     for (const CommandOption& option : command.options) add_option(*sub, option);
     sub->callback([this, run = command.run] { chosen_ = run; });
@@ -35,7 +36,8 @@ class Commands {
 
  private:
   CLI::App& group(const std::string& name) {
-    static const std::map<std::string, std::string> kHelp = {{"node", "Show and describe nodes"}, {"pxe", "What DHCP and boot loaders read"}};
+    static const std::map<std::string, std::string> kHelp = {{"node", "Show and describe nodes"},
+                                                             {"pxe", "What DHCP and boot loaders read"}};
     CLI::App*& found = groups_[name];
     if (found == nullptr) {
       found = app_.add_subcommand(name, kHelp.at(name));
@@ -57,15 +59,19 @@ int main(int argc, char** argv) {
   CLI::App app{"statelessctl describes, checks and publishes a cluster, and shows what its nodes are."};
   Context context;
   core::add_common_options(app, context.common);
-  app.add_option("--cluster", context.cluster, "the cluster directory")->envname("STATELESS_CLUSTER")->capture_default_str();
+  app.add_option("--cluster", context.cluster, "the cluster directory")
+      ->envname("STATELESS_CLUSTER")
+      ->capture_default_str();
   app.add_option("--store", context.store, "the store")->envname("STATELESS_STORE")->capture_default_str();
-  app.add_option("--keys", context.keys, "the key directory (default: keys/ in the cluster directory)")->envname("STATELESS_KEYS");
-  app.add_option("--state", context.state, "the directory of node state (default: the one that holds the store)")->envname("STATELESS_STATE");
+  app.add_option("--keys", context.keys, "the key directory (default: keys/ in the cluster directory)")
+      ->envname("STATELESS_KEYS");
+  app.add_option("--state", context.state, "the directory of node state (default: the one that holds the store)")
+      ->envname("STATELESS_STATE");
   app.require_subcommand(1);
   std::function<int()> chosen;
   Commands commands(app, chosen);
-  for (const auto list : {init_commands, check_commands, publish_commands, generations_commands, node_list_commands, node_show_commands, node_edit_commands,
-                          pxe_commands, status_commands, render_commands})
+  for (const auto list : {init_commands, check_commands, publish_commands, generations_commands, node_list_commands,
+                          node_show_commands, node_edit_commands, pxe_commands, status_commands, render_commands, gc_commands})
     for (const Command& command : list(context)) commands.add(command);
   return core::run_program(app, argc, argv, context.common, [&] { return chosen(); });
 }

@@ -11,15 +11,17 @@ constexpr std::uint64_t kBootingSeconds = 600;
 std::string judge(const publish::SnapshotNode& node, const state::NodeRecord& record) {
   const auto& report = record.report;
   if (report.kind == "failure") return "FAILED " + (report.code.empty() ? std::string("without a code") : report.code);
-  if (record.verdict != server::StateVerdict::ok) return "MISMATCH";
+  if (record.verdict != state::StateVerdict::ok) return "MISMATCH";
   // The same bits under a manifest that differs only in hardware or policy are as good as the new one.
-  const bool same_bits = report.measured_state == node.manifest.state_id.text() && report.image_id == node.manifest.image_id.text();
+  const bool same_bits =
+      report.measured_state == node.manifest.state_id.text() && report.image_id == node.manifest.image_id.text();
   return report.manifest == node.ref.digest.text() || same_bits ? "OK" : "STALE";
 }
 
 }  // namespace
 
-NodeStatus node_status(const publish::Snapshot& snapshot, const publish::SnapshotNode& node, const state::NodeState& state, std::uint64_t now) {
+NodeStatus node_status(const publish::Snapshot& snapshot, const publish::SnapshotNode& node,
+                       const state::NodeState& state, std::uint64_t now) {
   NodeStatus out;
   out.node = node.manifest.node;
   out.image = node.manifest.image_name + "@" + node.manifest.image_id.hex().substr(0, 12);
@@ -46,10 +48,17 @@ NodeStatus node_status(const publish::Snapshot& snapshot, const publish::Snapsho
 }
 
 core::Json to_json(const NodeStatus& status) {
-  core::Json out = {{"node", status.node},         {"state", status.state},       {"image", status.image},
-                    {"expected", status.expected}, {"measured", status.measured}, {"generation", status.generation},
-                    {"published_generation", status.published_generation},       {"reported", status.reported},
-                    {"address", status.address},   {"fresh", status.fresh},       {"trust", status.trust}};
+  core::Json out = {{"node", status.node},
+                    {"state", status.state},
+                    {"image", status.image},
+                    {"expected", status.expected},
+                    {"measured", status.measured},
+                    {"generation", status.generation},
+                    {"published_generation", status.published_generation},
+                    {"reported", status.reported},
+                    {"address", status.address},
+                    {"fresh", status.fresh},
+                    {"trust", status.trust}};
   if (status.record && status.record->report.kind == "failure") {
     out["code"] = status.record->report.code;
     out["message"] = status.record->report.message;

@@ -9,9 +9,11 @@
 
 namespace overlayd::daemon {
 
-CurrentWatch::CurrentWatch(const core::store::ObjectStore& store, core::Log& log) : store_(store), log_(log), inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
+CurrentWatch::CurrentWatch(const core::store::ObjectStore& store, core::Log& log)
+    : store_(store), log_(log), inotify_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
   if (!inotify_) core::throw_errno("cannot watch " + store.path());
-  if (inotify_add_watch(inotify_.get(), store.path().c_str(), IN_MOVED_TO | IN_CREATE | IN_ONLYDIR) < 0) core::throw_errno("cannot watch " + store.path());
+  if (inotify_add_watch(inotify_.get(), store.path().c_str(), IN_MOVED_TO | IN_CREATE | IN_ONLYDIR) < 0)
+    core::throw_errno("cannot watch " + store.path());
 }
 
 bool CurrentWatch::refresh() {
@@ -24,12 +26,15 @@ bool CurrentWatch::refresh() {
     const auto before = snapshot();
     if (number == 0 || (before && before->root.generation == number)) return false;
     auto next = publish::read_snapshot(store_, number);
-    if (before && before->root.cluster != next->root.cluster) throw core::Error(core::ErrorKind::refused, "generation " + std::to_string(number), "it belongs to another cluster");
+    if (before && before->root.cluster != next->root.cluster)
+      throw core::Error(core::ErrorKind::refused, "generation " + std::to_string(number),
+                        "it belongs to another cluster");
     std::atomic_store(&snapshot_, std::shared_ptr<const publish::Snapshot>(std::move(next)));
     failed_ = 0;
     return true;
   } catch (const core::Error& error) {
-    if (failed_ != number || number == 0) log_.error("STL-O100 generation " + std::to_string(number) + " is not served: " + error.what());
+    if (failed_ != number || number == 0)
+      log_.error("STL-O100 generation " + std::to_string(number) + " is not served: " + error.what());
     failed_ = number;
     return false;
   }

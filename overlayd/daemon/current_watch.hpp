@@ -22,8 +22,8 @@ class CurrentWatch {
   std::shared_ptr<const publish::Snapshot> snapshot() const { return std::atomic_load(&snapshot_); }
   /// Readable when something changed in the store directory.
   core::FdRef fd() const { return inotify_; }
-  /// Empties the event queue, looks at `current`, and swaps if it moved. A generation that cannot be read is logged, and the
-  /// last good one stays. True when it swapped.
+  /// Empties the event queue, looks at `current`, and swaps if it moved. A generation that cannot be read is logged,
+  /// and the last good one stays. True when it swapped.
   bool refresh();
 
  private:

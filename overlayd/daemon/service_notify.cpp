@@ -5,6 +5,8 @@
 
 namespace overlayd::daemon {
 
-void notify_service_manager(const std::string& state) noexcept { sd_notify(0, state.c_str()); }
+void notify_service_manager(const std::string& state) noexcept {
+  sd_notify(0, state.c_str());
+}
 
 }  // namespace overlayd::daemon

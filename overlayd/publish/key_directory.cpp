@@ -33,7 +33,8 @@ std::vector<std::string> names_in(const std::string& directory) {
 }  // namespace
 
 void make_keys(const std::string& directory) {
-  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) core::throw_errno("cannot make the key directory " + directory);
+  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
+    core::throw_errno("cannot make the key directory " + directory);
   for (const std::string role : {"publish", "online"}) {
     const core::PrivateKey key = core::PrivateKey::generate();
     std::string pem = key.to_pem();
@@ -54,18 +55,22 @@ core::format::SiteKeys read_public_keys(const std::string& directory, const std:
     const std::string path = directory + "/" + name;
     out.keys.push_back({role, core::PublicKey::from_pem(core::read_file(path, kKeyLimitBytes), path)});
   }
-  std::sort(out.keys.begin(), out.keys.end(), [](const auto& a, const auto& b) { return a.key.key_id() < b.key.key_id(); });
+  std::sort(out.keys.begin(), out.keys.end(),
+            [](const auto& a, const auto& b) { return a.key.key_id() < b.key.key_id(); });
   if (out.of_role("publish").empty())
-    throw core::Error(core::ErrorKind::not_found, "keys in " + directory, "there is no publish*.pub.pem").with_hint("'statelessctl init' makes keys; --keys says where they are");
+    throw core::Error(core::ErrorKind::not_found, "keys in " + directory, "there is no publish*.pub.pem")
+        .with_hint("'statelessctl init' makes keys; --keys says where they are");
   return out;
 }
 
 std::vector<core::PrivateKey> read_publish_keys(const std::string& directory) {
   std::vector<core::PrivateKey> out;
   for (const std::string& name : names_in(directory))
-    if (name.starts_with("publish") && name.ends_with(kPrivateSuffix) && !name.ends_with(kPublicSuffix)) out.push_back(read_private_key(directory + "/" + name));
+    if (name.starts_with("publish") && name.ends_with(kPrivateSuffix) && !name.ends_with(kPublicSuffix))
+      out.push_back(read_private_key(directory + "/" + name));
   if (out.empty())
-    throw core::Error(core::ErrorKind::not_found, "keys in " + directory, "there is no publish*.pem").with_hint("only who has a publish key can publish; --keys says where it is");
+    throw core::Error(core::ErrorKind::not_found, "keys in " + directory, "there is no publish*.pem")
+        .with_hint("only who has a publish key can publish; --keys says where it is");
   return out;
 }
 
@@ -73,7 +78,8 @@ core::PrivateKey read_private_key(const std::string& path) {
   const core::Fd fd = core::open_file(path, O_RDONLY);
   const struct stat status = core::stat_fd(fd, path);
   if ((status.st_mode & 0077U) != 0)
-    throw core::Error(core::ErrorKind::refused, "private key " + path, "others than its owner may use it").with_hint("chmod 600 " + path);
+    throw core::Error(core::ErrorKind::refused, "private key " + path, "others than its owner may use it")
+        .with_hint("chmod 600 " + path);
   std::string pem = core::read_whole(fd, kKeyLimitBytes, path);
   core::PrivateKey key = core::PrivateKey::from_pem(pem, path);
   core::wipe(pem);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The administrator's keys: `publish*.pem` sign generations, `online*.pem` sign freshness; the public halves are `*.pub.pem`.
-/// Private ones have mode 0600 and never come near the store. Documented in docs/formats/keys.md.
+/// The administrator's keys: `publish*.pem` sign generations, `online*.pem` sign freshness; the public halves are
+/// `*.pub.pem`. Private ones have mode 0600 and never come near the store. Documented in docs/formats/keys.md.
 #pragma once
 #include <string>
 #include <vector>

@@ -38,12 +38,18 @@ NodeRefs read_nodes(const ObjectStore& store, const Generation& root) {
 }
 
 /// A generation of ours: signed by one of our keys, of our cluster.
-Generation read_own(const ObjectStore& store, std::uint64_t number, const core::format::SiteKeys& keys, std::string& digest) {
+Generation read_own(const ObjectStore& store, std::uint64_t number, const core::format::SiteKeys& keys,
+                    std::string& digest) {
   const std::string name = "generation " + std::to_string(number);
-  const auto opened = core::format::open(core::store::read_root(store, number), core::format::kGenerationPayloadType, keys.of_role("publish"));
-  if (!opened.ok) throw core::Error(core::ErrorKind::verification, name, opened.why).with_hint("is this the store of this cluster, and --keys its key directory?");
+  const auto opened = core::format::open(core::store::read_root(store, number), core::format::kGenerationPayloadType,
+                                         keys.of_role("publish"));
+  if (!opened.ok)
+    throw core::Error(core::ErrorKind::verification, name, opened.why)
+        .with_hint("is this the store of this cluster, and --keys its key directory?");
   const Generation root = core::format::parse_generation(opened.payload, name);
-  if (root.cluster != keys.cluster) throw core::Error(core::ErrorKind::refused, "store " + store.path(), "it belongs to the cluster " + root.cluster + ", not " + keys.cluster);
+  if (root.cluster != keys.cluster)
+    throw core::Error(core::ErrorKind::refused, "store " + store.path(),
+                      "it belongs to the cluster " + root.cluster + ", not " + keys.cluster);
   digest = core::sha256(opened.payload).text();
   return root;
 }
@@ -72,8 +78,9 @@ void compare(const NodeRefs& before, const NodeRefs& after, PublishResult& out) 
 }
 
 /// Everything below the root is in the store: sign it and flip.
-PublishResult flip(const ObjectStore& store, const core::store::StoreLock& lock, const PublishRequest& request, const core::format::SiteKeys& keys, const Previous& previous,
-                   Generation root, const NodeRefs& nodes, core::store::PendingPublish& pending) {
+PublishResult flip(const ObjectStore& store, const core::store::StoreLock& lock, const PublishRequest& request,
+                   const core::format::SiteKeys& keys, const Previous& previous, Generation root, const NodeRefs& nodes,
+                   core::store::PendingPublish& pending) {
   const std::vector<core::PrivateKey> private_keys = read_publish_keys(request.keys_directory);
   std::vector<const core::PrivateKey*> signers;
   for (const core::PrivateKey& key : private_keys) signers.push_back(&key);
@@ -93,7 +100,9 @@ PublishResult flip(const ObjectStore& store, const core::store::StoreLock& lock,
   const std::string envelope = core::format::seal(core::format::kGenerationPayloadType, payload, signers);
   // A key pair whose halves do not belong together would publish what no node accepts.
   const auto opened = core::format::open(envelope, core::format::kGenerationPayloadType, keys.of_role("publish"));
-  if (!opened.ok) throw core::Error(core::ErrorKind::verification, "keys in " + request.keys_directory, "the public keys do not accept what the private ones sign: " + opened.why);
+  if (!opened.ok)
+    throw core::Error(core::ErrorKind::verification, "keys in " + request.keys_directory,
+                      "the public keys do not accept what the private ones sign: " + opened.why);
   core::store::publish_root(store, lock, root.generation, envelope);
 
   PublishResult out;
@@ -126,7 +135,8 @@ GitState git_state(const std::string& directory) {
   }
 }
 
-std::optional<PublishResult> publish(const ObjectStore& store, const PublishRequest& request, cluster::Diagnostics& diagnostics, core::Progress& progress) {
+std::optional<PublishResult> publish(const ObjectStore& store, const PublishRequest& request,
+                                     cluster::Diagnostics& diagnostics, core::Progress& progress) {
   // Held from before the images are resolved, so that no tag moves and nothing is collected under the compiler.
   const core::store::StoreLock lock(store, "statelessctl publish", 5);
   core::ProgressStep check(progress, "check");
@@ -169,14 +179,19 @@ PublishResult roll_back(const ObjectStore& store, const PublishRequest& request,
   if (!to) {
     for (const std::uint64_t number : all)
       if (number < *current) to = number;
-    if (!to) throw core::Error(core::ErrorKind::not_found, "rollback", "there is no generation before " + std::to_string(*current));
+    if (!to)
+      throw core::Error(core::ErrorKind::not_found, "rollback",
+                        "there is no generation before " + std::to_string(*current));
   }
   if (std::find(all.begin(), all.end(), *to) == all.end())
-    throw core::Error(core::ErrorKind::not_found, "rollback", "there is no generation " + std::to_string(*to)).with_hint("'statelessctl generations' lists them");
+    throw core::Error(core::ErrorKind::not_found, "rollback", "there is no generation " + std::to_string(*to))
+        .with_hint("'statelessctl generations' lists them");
 
   cluster::Diagnostics diagnostics;
   const cluster::Description description = cluster::read_description(request.cluster_directory, diagnostics);
-  if (!description.cluster.id.origin.file) throw core::Error(core::ErrorKind::parse, request.cluster_directory + "/cluster.toml", "the cluster id cannot be read, so it cannot be checked that the store is this cluster's");
+  if (!description.cluster.id.origin.file)
+    throw core::Error(core::ErrorKind::parse, request.cluster_directory + "/cluster.toml",
+                      "the cluster id cannot be read, so it cannot be checked that the store is this cluster's");
   const core::format::SiteKeys keys = read_public_keys(request.keys_directory, description.cluster.id.value);
   const Previous previous = read_previous(store, keys);
   std::string digest;
@@ -185,7 +200,9 @@ PublishResult roll_back(const ObjectStore& store, const PublishRequest& request,
   for (const auto& [name, ref] : nodes) {
     const auto manifest = core::format::parse_node_manifest(store.read(ref, 1U << 20U), "manifest of " + name);
     for (const auto& needed : core::format::references(manifest))
-      if (!store.has(needed.digest)) throw core::Error(core::ErrorKind::not_found, "rollback to generation " + std::to_string(*to), "the store has no object " + needed.digest.text() + ", which " + name + " needs");
+      if (!store.has(needed.digest))
+        throw core::Error(core::ErrorKind::not_found, "rollback to generation " + std::to_string(*to),
+                          "the store has no object " + needed.digest.text() + ", which " + name + " needs");
   }
   core::store::PendingPublish pending(store);
   for (const auto& [name, ref] : nodes) pending.add(ref.digest);

@@ -30,10 +30,13 @@ struct PublishResult {
 
 /// Nothing is published when `diagnostics` has errors afterwards; then there is no result.
 /// \throws core::Error: the store is locked or of another cluster, no key, no space, ...
-std::optional<PublishResult> publish(const core::store::ObjectStore& store, const PublishRequest& request, cluster::Diagnostics& diagnostics, core::Progress& progress);
+std::optional<PublishResult> publish(const core::store::ObjectStore& store, const PublishRequest& request,
+                                     cluster::Diagnostics& diagnostics, core::Progress& progress);
 
-/// A new generation with the nodes and servers of an older one (absent: the one before the current). Its signature is checked first.
-PublishResult roll_back(const core::store::ObjectStore& store, const PublishRequest& request, std::optional<std::uint64_t> to);
+/// A new generation with the nodes and servers of an older one (absent: the one before the current). Its signature is
+/// checked first.
+PublishResult roll_back(const core::store::ObjectStore& store, const PublishRequest& request,
+                        std::optional<std::uint64_t> to);
 
 /// Commit and dirtiness of the git work tree at `directory`; empty when it is none or git cannot tell.
 struct GitState {

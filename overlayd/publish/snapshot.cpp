@@ -15,14 +15,17 @@ namespace {
 constexpr std::uint64_t kShardLimitBytes = 16U << 20U;
 constexpr std::uint64_t kManifestLimitBytes = 1U << 20U;
 
-bool has(const std::vector<std::string>& list, const std::string& value) { return std::find(list.begin(), list.end(), value) != list.end(); }
+bool has(const std::vector<std::string>& list, const std::string& value) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
 
 }  // namespace
 
 core::format::Generation read_payload(const std::string& envelope, const std::string& source, core::Sha256& digest) {
   const core::Json document = core::parse_json(envelope, source, {256U << 10U, 8});
   core::JsonObject object{core::JsonValue(document, source)};
-  if (object.string("payloadType") != core::format::kGenerationPayloadType) object.fail("is no envelope of a generation");
+  if (object.string("payloadType") != core::format::kGenerationPayloadType)
+    object.fail("is no envelope of a generation");
   const auto bytes = core::from_base64(object.string("payload"), source);
   const std::string payload(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   digest = core::sha256(payload);
@@ -36,7 +39,8 @@ const SnapshotNode* Snapshot::find(const std::string& name) const {
 
 Match Snapshot::match(const MachineIdentity& machine) const {
   const SnapshotNode* node = nullptr;
-  for (const auto& [index, value] : {std::pair{&by_mac, &machine.mac}, {&by_uuid, &machine.uuid}, {&by_serial, &machine.serial}}) {
+  for (const auto& [index, value] :
+       {std::pair{&by_mac, &machine.mac}, {&by_uuid, &machine.uuid}, {&by_serial, &machine.serial}}) {
     if (const auto found = index->find(*value); found != index->end() && !value->empty()) {
       node = find(found->second);
       break;
@@ -44,12 +48,17 @@ Match Snapshot::match(const MachineIdentity& machine) const {
   }
   if (node == nullptr) return {};
   const auto& identity = node->manifest.identity;
-  const auto contradicts = [&](const std::vector<std::string>& listed, const std::string& given) { return !listed.empty() && !has(listed, given); };
+  const auto contradicts = [&](const std::vector<std::string>& listed, const std::string& given) {
+    return !listed.empty() && !has(listed, given);
+  };
   const std::string name = "node '" + node->manifest.node + "'";
   // A boot loader tells the card it booted from; a node listed by other cards of the same machine is not this one.
-  if (contradicts(identity.macs, machine.mac)) return {MatchKind::contradiction, node, name + " is described with another Ethernet address than " + machine.mac};
-  if (contradicts(identity.uuids, machine.uuid)) return {MatchKind::contradiction, node, name + " is described with another SMBIOS UUID than " + machine.uuid};
-  if (contradicts(identity.serials, machine.serial)) return {MatchKind::contradiction, node, name + " is described with another serial number than " + machine.serial};
+  if (contradicts(identity.macs, machine.mac))
+    return {MatchKind::contradiction, node, name + " is described with another Ethernet address than " + machine.mac};
+  if (contradicts(identity.uuids, machine.uuid))
+    return {MatchKind::contradiction, node, name + " is described with another SMBIOS UUID than " + machine.uuid};
+  if (contradicts(identity.serials, machine.serial))
+    return {MatchKind::contradiction, node, name + " is described with another serial number than " + machine.serial};
   return {MatchKind::node, node, {}};
 }
 
@@ -58,11 +67,15 @@ std::shared_ptr<const Snapshot> read_snapshot(const core::store::ObjectStore& st
   return core::with_context("while reading " + source, [&] {
     auto out = std::make_shared<Snapshot>();
     out->root = read_payload(core::store::read_root(store, generation), source, out->root_digest);
-    if (out->root.generation != generation) throw core::Error(core::ErrorKind::verification, source, "its root says generation " + std::to_string(out->root.generation));
+    if (out->root.generation != generation)
+      throw core::Error(core::ErrorKind::verification, source,
+                        "its root says generation " + std::to_string(out->root.generation));
     for (std::size_t i = 0; i < core::format::kShards; ++i) {
-      const core::format::Shard shard = core::format::parse_shard(store.read(out->root.shards[i], kShardLimitBytes), "shard " + std::to_string(i));
+      const core::format::Shard shard =
+          core::format::parse_shard(store.read(out->root.shards[i], kShardLimitBytes), "shard " + std::to_string(i));
       for (const auto& [name, ref] : shard.nodes) {
-        SnapshotNode node{ref, core::format::parse_node_manifest(store.read(ref, kManifestLimitBytes), "manifest of " + name)};
+        SnapshotNode node{
+            ref, core::format::parse_node_manifest(store.read(ref, kManifestLimitBytes), "manifest of " + name)};
         for (const std::string& mac : node.manifest.identity.macs) out->by_mac.emplace(mac, name);
         for (const std::string& uuid : node.manifest.identity.uuids) out->by_uuid.emplace(uuid, name);
         for (const std::string& serial : node.manifest.identity.serials) out->by_serial.emplace(serial, name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// One published generation, read whole: root, shards, manifests, and which hardware is which node. Immutable; the server
-/// swaps one for the next, so that every request sees one consistent generation.
+/// One published generation, read whole: root, shards, manifests, and which hardware is which node. Immutable; the
+/// server swaps one for the next, so that every request sees one consistent generation.
 #pragma once
 #include <map>
 #include <memory>
@@ -45,7 +45,8 @@ struct Snapshot {
   std::unordered_map<std::string, std::string> by_mac, by_uuid, by_serial;  ///< to node names
 };
 
-/// \throws core::Error: no such generation, a damaged object, an envelope that is none. Signatures are not checked here.
+/// \throws core::Error: no such generation, a damaged object, an envelope that is none. Signatures are not checked
+/// here.
 std::shared_ptr<const Snapshot> read_snapshot(const core::store::ObjectStore& store, std::uint64_t generation);
 /// The payload of a root envelope, unverified.
 core::format::Generation read_payload(const std::string& envelope, const std::string& source, core::Sha256& digest);

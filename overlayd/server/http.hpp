@@ -14,8 +14,8 @@
 namespace overlayd::server {
 
 struct Request {
-  std::string method;  ///< upper case
-  std::string path;    ///< decoded, begins with '/'
+  std::string method;                          ///< upper case
+  std::string path;                            ///< decoded, begins with '/'
   std::map<std::string, std::string> query;    ///< decoded; the first of equal names
   std::map<std::string, std::string> headers;  ///< names in lower case
   std::string body;

@@ -27,13 +27,17 @@ struct Exchange {
   bool too_large = false;
 };
 
-MHD_Result add_query(void* user, MHD_ValueKind, const char* key, std::size_t key_size, const char* value, std::size_t value_size) {
-  static_cast<Request*>(user)->query.emplace(std::string(key, key_size), value == nullptr ? std::string() : std::string(value, value_size));
+MHD_Result add_query(void* user, MHD_ValueKind, const char* key, std::size_t key_size, const char* value,
+                     std::size_t value_size) {
+  static_cast<Request*>(user)->query.emplace(std::string(key, key_size),
+                                             value == nullptr ? std::string() : std::string(value, value_size));
   return MHD_YES;
 }
 
-MHD_Result add_header(void* user, MHD_ValueKind, const char* key, std::size_t key_size, const char* value, std::size_t value_size) {
-  static_cast<Request*>(user)->headers.emplace(core::to_lower({key, key_size}), value == nullptr ? std::string() : std::string(value, value_size));
+MHD_Result add_header(void* user, MHD_ValueKind, const char* key, std::size_t key_size, const char* value,
+                      std::size_t value_size) {
+  static_cast<Request*>(user)->headers.emplace(core::to_lower({key, key_size}),
+                                               value == nullptr ? std::string() : std::string(value, value_size));
   return MHD_YES;
 }
 
@@ -56,11 +60,15 @@ ListenAddress ListenAddress::parse(const std::string& text) {
   ListenAddress out;
   const std::size_t colon = text.rfind(':');
   std::string address = colon == std::string::npos ? "" : text.substr(0, colon);
-  if (address.size() > 2 && address.front() == '[' && address.back() == ']') address = address.substr(1, address.size() - 2);
-  const auto port = core::parse_uint(colon == std::string::npos ? std::string_view(text) : std::string_view(text).substr(colon + 1));
+  if (address.size() > 2 && address.front() == '[' && address.back() == ']')
+    address = address.substr(1, address.size() - 2);
+  const auto port =
+      core::parse_uint(colon == std::string::npos ? std::string_view(text) : std::string_view(text).substr(colon + 1));
   in6_addr ignored{};
-  const bool numeric = address.empty() || inet_pton(AF_INET, address.c_str(), &ignored) == 1 || inet_pton(AF_INET6, address.c_str(), &ignored) == 1;
-  if (!port || *port > 65535 || !numeric) throw core::Error(core::ErrorKind::usage, "--listen " + text, "is not PORT or ADDRESS:PORT");
+  const bool numeric = address.empty() || inet_pton(AF_INET, address.c_str(), &ignored) == 1 ||
+                       inet_pton(AF_INET6, address.c_str(), &ignored) == 1;
+  if (!port || *port > 65535 || !numeric)
+    throw core::Error(core::ErrorKind::usage, "--listen " + text, "is not PORT or ADDRESS:PORT");
   if (!address.empty()) out.address = address;
   out.port = static_cast<std::uint16_t>(*port);
   return out;
@@ -99,7 +107,8 @@ struct HttpServer::State {
     }
   }
 
-  MHD_Result access(MHD_Connection* connection, const char* url, const char* method, const char* data, std::size_t* data_size, void** context) {
+  MHD_Result access(MHD_Connection* connection, const char* url, const char* method, const char* data,
+                    std::size_t* data_size, void** context) {
     auto* exchange = static_cast<Exchange*>(*context);
     if (exchange == nullptr) {
       exchange = new Exchange();
@@ -126,11 +135,14 @@ struct HttpServer::State {
       *data_size = 0;
       return MHD_YES;
     }
-    if (exchange->too_large) return send(connection, text_response(413, "The body is larger than " + std::to_string(exchange->limit) + " bytes."));
+    if (exchange->too_large)
+      return send(connection,
+                  text_response(413, "The body is larger than " + std::to_string(exchange->limit) + " bytes."));
     return send(connection, answer(exchange->request));
   }
 
-  static MHD_Result on_access(void* self, MHD_Connection* connection, const char* url, const char* method, const char*, const char* data, std::size_t* size, void** context) {
+  static MHD_Result on_access(void* self, MHD_Connection* connection, const char* url, const char* method, const char*,
+                              const char* data, std::size_t* size, void** context) {
     try {
       return static_cast<State*>(self)->access(connection, url, method, data, size, context);
     } catch (const std::exception&) {
@@ -177,16 +189,17 @@ HttpServer::HttpServer(const ListenAddress& where, Handler handler, BodyLimit bo
   if (listen(state_->listener.get(), 1024) != 0) core::throw_errno(subject);
   sockaddr_storage bound{};
   socklen_t bound_length = sizeof bound;
-  if (getsockname(state_->listener.get(), reinterpret_cast<sockaddr*>(&bound), &bound_length) != 0) core::throw_errno(subject);
-  state_->port = ntohs(bound.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(bound).sin_port : reinterpret_cast<sockaddr_in6&>(bound).sin6_port);
+  if (getsockname(state_->listener.get(), reinterpret_cast<sockaddr*>(&bound), &bound_length) != 0)
+    core::throw_errno(subject);
+  state_->port = ntohs(bound.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(bound).sin_port
+                                                  : reinterpret_cast<sockaddr_in6&>(bound).sin6_port);
 
   const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 2U, 16U);
   state_->daemon = MHD_start_daemon(
-      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, nullptr, nullptr, &State::on_access, state_.get(),
-      MHD_OPTION_EXTERNAL_LOGGER, &State::on_log, state_.get(),
-      MHD_OPTION_LISTEN_SOCKET, state_->listener.get(), MHD_OPTION_THREAD_POOL_SIZE, threads,
-      MHD_OPTION_CONNECTION_LIMIT, kConnectionLimit, MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemoryBytes,
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, nullptr, nullptr, &State::on_access,
+      state_.get(), MHD_OPTION_EXTERNAL_LOGGER, &State::on_log, state_.get(), MHD_OPTION_LISTEN_SOCKET,
+      state_->listener.get(), MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT, kConnectionLimit,
+      MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemoryBytes,
       MHD_OPTION_NOTIFY_COMPLETED, &State::on_completed, nullptr, MHD_OPTION_END);
   if (state_->daemon == nullptr) throw core::Error(core::ErrorKind::failed, subject, "the HTTP library did not start");
   (void)state_->listener.release();  // the daemon closes it
@@ -196,7 +209,9 @@ HttpServer::~HttpServer() {
   if (state_->daemon != nullptr) MHD_stop_daemon(state_->daemon);
 }
 
-std::uint16_t HttpServer::port() const { return state_->port; }
+std::uint16_t HttpServer::port() const {
+  return state_->port;
+}
 
 void HttpServer::quiesce() {
   const MHD_socket listener = MHD_quiesce_daemon(state_->daemon);

@@ -19,13 +19,16 @@ constexpr std::uint64_t kSmallFileBytes = 2U << 20U;
 
 bool is_public(const std::string& path) {
   constexpr std::array<std::string_view, 4> kFolders = {"objects/", "images/", "generations/", "current/"};
-  return path == "format" || std::any_of(kFolders.begin(), kFolders.end(), [&](std::string_view folder) { return path.starts_with(folder); });
+  return path == "format" || std::any_of(kFolders.begin(), kFolders.end(),
+                                         [&](std::string_view folder) { return path.starts_with(folder); });
 }
 
 /// The digest in the name of an object, or empty.
 std::string object_digest(const std::string& path) {
   const auto parts = core::split(path, '/');
-  if (parts.size() != 4 || parts[0] != "objects" || parts[1] != "sha256" || !core::format::is_hex(parts[3], 64) || parts[2] != parts[3].substr(0, 2)) return {};
+  if (parts.size() != 4 || parts[0] != "objects" || parts[1] != "sha256" || !core::format::is_hex(parts[3], 64) ||
+      parts[2] != parts[3].substr(0, 2))
+    return {};
   return std::string(parts[3]);
 }
 
@@ -54,7 +57,8 @@ Response StaticFiles::get(const Request& request) const {
     content = core::read_whole(fd, kSmallFileBytes, path);
     etag = "\"" + core::sha256(content).hex() + "\"";
     out.headers.emplace_back("Cache-Control", "no-cache");
-    out.headers.emplace_back("Content-Type", path.starts_with("images/") || path.ends_with("/root") ? "application/json" : "text/plain");
+    out.headers.emplace_back(
+        "Content-Type", path.starts_with("images/") || path.ends_with("/root") ? "application/json" : "text/plain");
   }
   out.headers.emplace_back("ETag", etag);
   if (etag_listed(request.header("if-none-match"), etag)) {
@@ -64,7 +68,8 @@ Response StaticFiles::get(const Request& request) const {
   const std::uint64_t length = digest.empty() ? content.size() : size;
   out.headers.emplace_back("Accept-Ranges", "bytes");
   const std::string condition = request.header("if-range");
-  const Range range = condition.empty() || condition == etag ? parse_range(request.header("range"), length) : Range{RangeKind::whole, 0, length};
+  const Range range = condition.empty() || condition == etag ? parse_range(request.header("range"), length)
+                                                             : Range{RangeKind::whole, 0, length};
   if (range.kind == RangeKind::unsatisfiable) {
     out.status = 416;
     out.headers.emplace_back("Content-Range", "bytes */" + std::to_string(length));
@@ -72,7 +77,9 @@ Response StaticFiles::get(const Request& request) const {
   }
   if (range.kind == RangeKind::part) {
     out.status = 206;
-    out.headers.emplace_back("Content-Range", "bytes " + std::to_string(range.offset) + "-" + std::to_string(range.offset + range.size - 1) + "/" + std::to_string(length));
+    out.headers.emplace_back("Content-Range", "bytes " + std::to_string(range.offset) + "-" +
+                                                  std::to_string(range.offset + range.size - 1) + "/" +
+                                                  std::to_string(length));
   }
   if (digest.empty())
     out.body = content.substr(range.offset, range.size);

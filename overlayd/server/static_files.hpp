@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The store over HTTP: objects, images, generations, `current`; nothing else of it. Routes: docs/formats/overlayd-http.md.
+/// The store over HTTP: objects, images, generations, `current`; nothing else of it. Routes:
+/// docs/formats/overlayd-http.md.
 #pragma once
 #include "core/root_dir.hpp"
 #include "overlayd/server/http.hpp"

@@ -24,8 +24,8 @@ int check(const Context& context) {
               << '\n';
   } else {
     print_diagnostics(context, diagnostics);
-    std::cout << (diagnostics.has_errors() ? "not good: " : "good: ") << cluster.nodes.size() << " nodes, " << diagnostics.errors() << " errors, "
-              << diagnostics.warnings() << " warnings\n";
+    std::cout << (diagnostics.has_errors() ? "not good: " : "good: ") << cluster.nodes.size() << " nodes, "
+              << diagnostics.errors() << " errors, " << diagnostics.warnings() << " warnings\n";
   }
   return diagnostics.has_errors() ? core::kExitFailed : core::kExitDone;
 }
@@ -33,7 +33,9 @@ int check(const Context& context) {
 }  // namespace
 
 std::vector<Command> check_commands(Context& context) {
-  return {{"check", "Compile all nodes and say what is wrong; publishes nothing", {}, [&context] { return check(context); }}};
+  return {{"check", "Compile all nodes and say what is wrong; publishes nothing", {}, [&context] {
+             return check(context);
+           }}};
 }
 
 }  // namespace overlayd::ctl

@@ -59,13 +59,17 @@ void make_directory(const std::string& path, Made& made) {
 void write_example(const std::string& directory, const std::string& cluster_toml, Made& made) {
   for (const ExampleFile& file : example_files()) {
     const std::string name(file.path);
-    for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) make_directory(directory + "/" + name.substr(0, slash), made);
+    for (std::size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1))
+      make_directory(directory + "/" + name.substr(0, slash), made);
     const std::string path = directory + "/" + name;
     made.add(path);
-    core::write_file_atomically(path, name == "cluster.toml" ? cluster_toml : std::string(file.content), file.executable ? 0755 : 0644);
+    core::write_file_atomically(path, name == "cluster.toml" ? cluster_toml : std::string(file.content),
+                                file.executable ? 0755 : 0644);
   }
   made.add(directory + "/.gitignore");
-  core::write_file_atomically(directory + "/.gitignore", "# Private keys stay out of git.\n/keys/publish*.pem\n/keys/online*.pem\n!/keys/*.pub.pem\n");
+  core::write_file_atomically(
+      directory + "/.gitignore",
+      "# Private keys stay out of git.\n/keys/publish*.pem\n/keys/online*.pem\n!/keys/*.pub.pem\n");
 }
 
 int init(const Context& context, const Options& options) {
@@ -73,9 +77,12 @@ int init(const Context& context, const Options& options) {
   const std::string keys = context.keys.empty() ? directory + "/keys" : context.keys;
   struct stat status {};
   if (stat(directory.c_str(), &status) == 0) {
-    if (!S_ISDIR(status.st_mode)) throw core::Error(core::ErrorKind::conflict, "cannot make a cluster in " + directory, "it is no directory");
+    if (!S_ISDIR(status.st_mode))
+      throw core::Error(core::ErrorKind::conflict, "cannot make a cluster in " + directory, "it is no directory");
     for (const std::string& name : core::list_directory(directory))
-      if (name != ".git") throw core::Error(core::ErrorKind::conflict, "cannot make a cluster in " + directory, "it is not empty").with_hint("give a new directory");
+      if (name != ".git")
+        throw core::Error(core::ErrorKind::conflict, "cannot make a cluster in " + directory, "it is not empty")
+            .with_hint("give a new directory");
   }
   std::string toml;
   for (const ExampleFile& file : example_files())
@@ -85,10 +92,14 @@ int init(const Context& context, const Options& options) {
   toml = cluster::set_cluster_text(toml, "cluster.toml", "name", options.name);
   if (!options.server.empty()) {
     const auto server = cluster::canonical_server(options.server);
-    if (!server) throw core::Error(core::ErrorKind::usage, "--server " + options.server, "is not http://ADDRESS[:PORT]/[PATH/] with a numeric address");
+    if (!server)
+      throw core::Error(core::ErrorKind::usage, "--server " + options.server,
+                        "is not http://ADDRESS[:PORT]/[PATH/] with a numeric address");
     toml = cluster::set_cluster_text(toml, "cluster.toml", "servers", *server);
   }
-  if (!core::format::is_plain_name(options.name)) throw core::Error(core::ErrorKind::usage, "--name " + options.name, "may have letters, digits, dot, dash and underscore only");
+  if (!core::format::is_plain_name(options.name))
+    throw core::Error(core::ErrorKind::usage, "--name " + options.name,
+                      "may have letters, digits, dot, dash and underscore only");
 
   Made made;
   make_directory(directory, made);
@@ -108,7 +119,8 @@ int init(const Context& context, const Options& options) {
 std::vector<Command> init_commands(Context& context) {
   auto options = std::make_shared<Options>();
   options->name = "example";
-  return {{"init", "Make a cluster directory: a working example, a cluster id and keys",
+  return {{"init",
+           "Make a cluster directory: a working example, a cluster id and keys",
            {{"directory", "a new or empty directory (default: --cluster)", &options->directory},
             {"--name", "the cluster's name", &options->name},
             {"--server", "base URL under which nodes reach the store", &options->server}},

@@ -25,9 +25,13 @@ struct Options {
   std::vector<std::string> macs, uuids, serials, groups, addresses;
 };
 
-std::optional<std::string> canonical_serial(std::string_view text) { return cluster::is_serial(text) ? std::optional<std::string>(text) : std::nullopt; }
+std::optional<std::string> canonical_serial(std::string_view text) {
+  return cluster::is_serial(text) ? std::optional<std::string>(text) : std::nullopt;
+}
 
-std::vector<std::string> canonical(const std::vector<std::string>& given, std::optional<std::string> (*form)(std::string_view), const std::string& option, const std::string& what) {
+std::vector<std::string> canonical(const std::vector<std::string>& given,
+                                   std::optional<std::string> (*form)(std::string_view), const std::string& option,
+                                   const std::string& what) {
   std::vector<std::string> out;
   for (const std::string& text : given) {
     const auto value = form(text);
@@ -58,19 +62,24 @@ void edit_file(const Context& context, const std::function<std::string(const std
   const std::string after = change(before);
   const auto old_errors = errors_of(before);
   for (const std::string& error : errors_of(after))
-    if (std::find(old_errors.begin(), old_errors.end(), error) == old_errors.end()) throw core::Error(core::ErrorKind::refused, "cluster.toml was not changed", error);
+    if (std::find(old_errors.begin(), old_errors.end(), error) == old_errors.end())
+      throw core::Error(core::ErrorKind::refused, "cluster.toml was not changed", error);
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) core::throw_errno("cannot edit " + path);
   core::AtomicFile file(path, status.st_mode & 07777U);
-  if (geteuid() == 0 && fchown(file.fd().get(), status.st_uid, status.st_gid) != 0) core::throw_errno("cannot keep the owner of " + path);
+  if (geteuid() == 0 && fchown(file.fd().get(), status.st_uid, status.st_gid) != 0)
+    core::throw_errno("cannot keep the owner of " + path);
   file.write(std::string_view(after));
   file.commit();
 }
 
 cluster::NodeEdit edit_of(const Options& options) {
   cluster::NodeEdit edit;
-  if (!core::format::is_node_name(options.node)) throw core::Error(core::ErrorKind::usage, "node " + core::printable(options.node), "is no node name: lower-case letters, digits and dashes, at most 63");
-  if (options.macs.empty() && options.uuids.empty() && options.serials.empty()) throw core::Error(core::ErrorKind::usage, "node " + options.node, "needs --mac, --uuid or --serial");
+  if (!core::format::is_node_name(options.node))
+    throw core::Error(core::ErrorKind::usage, "node " + core::printable(options.node),
+                      "is no node name: lower-case letters, digits and dashes, at most 63");
+  if (options.macs.empty() && options.uuids.empty() && options.serials.empty())
+    throw core::Error(core::ErrorKind::usage, "node " + options.node, "needs --mac, --uuid or --serial");
   edit.macs = canonical(options.macs, cluster::canonical_mac, "--mac", "Ethernet address");
   edit.uuids = canonical(options.uuids, cluster::canonical_uuid, "--uuid", "SMBIOS UUID");
   edit.serials = canonical(options.serials, canonical_serial, "--serial", "serial number");
@@ -92,7 +101,8 @@ int done(const Context& context, const std::string& node, const std::string& wha
   if (context.common.json)
     std::cout << core::canonical_json({{"node", node}, {"done", what}}) << '\n';
   else
-    std::cout << node << ": " << what << " in " << context.cluster << "/cluster.toml; 'statelessctl publish' puts it in force\n";
+    std::cout << node << ": " << what << " in " << context.cluster
+              << "/cluster.toml; 'statelessctl publish' puts it in force\n";
   return core::kExitDone;
 }
 
@@ -101,13 +111,16 @@ int add(const Context& context, const Options& options) {
   edit.groups = options.groups;
   for (const std::string& address : options.addresses) {
     const std::size_t equals = address.find('=');
-    if (equals == std::string::npos || !core::format::is_plain_name(address.substr(0, equals)) || !cluster::parse_ipv4(address.substr(equals + 1)))
+    if (equals == std::string::npos || !core::format::is_plain_name(address.substr(0, equals)) ||
+        !cluster::parse_ipv4(address.substr(equals + 1)))
       throw core::Error(core::ErrorKind::usage, "--address " + core::printable(address), "is not NETWORK=ADDRESS");
     edit.addresses.emplace_back(address.substr(0, equals), address.substr(equals + 1));
   }
   for (const std::string& group : options.groups)
-    if (!core::format::is_plain_name(group)) throw core::Error(core::ErrorKind::usage, "--group " + core::printable(group), "is no group name");
-  edit_file(context, [&](const std::string& text) { return cluster::add_node(text, "cluster.toml", options.node, edit); });
+    if (!core::format::is_plain_name(group))
+      throw core::Error(core::ErrorKind::usage, "--group " + core::printable(group), "is no group name");
+  edit_file(context,
+            [&](const std::string& text) { return cluster::add_node(text, "cluster.toml", options.node, edit); });
   forget(context, edit);
   return done(context, options.node, "added");
 }
@@ -115,7 +128,9 @@ int add(const Context& context, const Options& options) {
 int replace(const Context& context, const Options& options) {
   // New hardware: what is not given is not known, and the old value would lock the new machine out.
   const cluster::NodeEdit edit = edit_of(options);
-  edit_file(context, [&](const std::string& text) { return cluster::replace_identity(text, "cluster.toml", options.node, edit); });
+  edit_file(context, [&](const std::string& text) {
+    return cluster::replace_identity(text, "cluster.toml", options.node, edit);
+  });
   forget(context, edit);
   return done(context, options.node, "its hardware is replaced");
 }
@@ -131,12 +146,14 @@ std::vector<CommandOption> identity_options(Options& options) {
 
 std::vector<Command> node_edit_commands(Context& context) {
   auto options = std::make_shared<Options>();
-  Command add_command{"node add", "Describe a new node in cluster.toml", identity_options(*options), [&context, options] { return add(context, *options); }};
-  add_command.options.push_back({"--group", "a group; may be given several times, the last one wins", &options->groups});
+  Command add_command{"node add", "Describe a new node in cluster.toml", identity_options(*options),
+                      [&context, options] { return add(context, *options); }};
+  add_command.options.push_back(
+      {"--group", "a group; may be given several times, the last one wins", &options->groups});
   add_command.options.push_back({"--address", "NETWORK=ADDRESS", &options->addresses});
   return {add_command,
-          {"node replace", "Give a node new hardware: its identities are replaced, identities not given are taken out", identity_options(*options),
-           [&context, options] { return replace(context, *options); }}};
+          {"node replace", "Give a node new hardware: its identities are replaced, identities not given are taken out",
+           identity_options(*options), [&context, options] { return replace(context, *options); }}};
 }
 
 }  // namespace overlayd::ctl

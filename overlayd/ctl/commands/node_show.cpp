@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t kBootsShown = 10;
 
-std::string joined(const std::vector<std::string>& list) { return list.empty() ? "-" : core::join(list, ", "); }
+std::string joined(const std::vector<std::string>& list) {
+  return list.empty() ? "-" : core::join(list, ", ");
+}
 
 int show(const Context& context, const std::string& name) {
   const auto store = context.open_store();
@@ -24,7 +26,8 @@ int show(const Context& context, const std::string& name) {
   if (node == nullptr) {
     std::vector<std::string> names;
     for (const auto& [known, value] : snapshot->nodes) names.push_back(known);
-    throw core::Error(core::ErrorKind::not_found, "node " + name, "generation " + std::to_string(*number) + " does not have it" + core::did_you_mean(name, names));
+    throw core::Error(core::ErrorKind::not_found, "node " + name,
+                      "generation " + std::to_string(*number) + " does not have it" + core::did_you_mean(name, names));
   }
   const state::NodeState state(context.state_file(), state::NodeState::Mode::read_only);
   const NodeStatus status = node_status(*snapshot, *node, state, static_cast<std::uint64_t>(std::time(nullptr)));
@@ -49,7 +52,8 @@ int show(const Context& context, const std::string& name) {
   std::vector<std::vector<std::string>> rows = {
       {"node", name},
       {"state", status.state},
-      {"generation", "published " + std::to_string(*number) + ", running " + (status.generation == 0 ? "-" : std::to_string(status.generation))},
+      {"generation", "published " + std::to_string(*number) + ", running " +
+                         (status.generation == 0 ? "-" : std::to_string(status.generation))},
       {"groups", joined(manifest.groups)},
       {"image", manifest.image_name + "@" + manifest.image_id.hex()},
       {"kernel", manifest.kernel.release + "  " + core::join(manifest.kernel_arguments, " ")},
@@ -64,7 +68,8 @@ int show(const Context& context, const std::string& name) {
       {"manifest", node->ref.digest.text()},
       {"reported", time_text(status.reported) + "  " + core::printable(status.address)},
   };
-  if (status.record && status.record->report.kind == "failure") rows.push_back({"failure", core::printable(status.record->report.code + " " + status.record->report.message)});
+  if (status.record && status.record->report.kind == "failure")
+    rows.push_back({"failure", core::printable(status.record->report.code + " " + status.record->report.message)});
   print_table(rows);
   if (boots.empty()) return core::kExitDone;
   std::cout << "\nboots, newest first:\n";
@@ -72,9 +77,12 @@ int show(const Context& context, const std::string& name) {
   for (const auto& boot : boots) {
     std::uint64_t milliseconds = 0;
     for (const auto& stage : boot.report.stages) milliseconds += stage.milliseconds;
-    const bool good = boot.verdict == server::StateVerdict::ok;
-    const std::string result = boot.report.kind == "failure" ? core::printable(boot.report.code) : good ? "OK" : "MISMATCH";
-    history.push_back({time_text(boot.time), std::to_string(boot.report.generation), boot.report.kind, result, short_digest(boot.report.measured_state),
+    const bool good = boot.verdict == state::StateVerdict::ok;
+    const std::string result = boot.report.kind == "failure" ? core::printable(boot.report.code)
+                               : good                        ? "OK"
+                                                             : "MISMATCH";
+    history.push_back({time_text(boot.time), std::to_string(boot.report.generation), boot.report.kind, result,
+                       short_digest(boot.report.measured_state),
                        std::to_string(milliseconds / 1000) + "." + std::to_string(milliseconds % 1000 / 100)});
   }
   print_table(history);
@@ -85,7 +93,8 @@ int show(const Context& context, const std::string& name) {
 
 std::vector<Command> node_show_commands(Context& context) {
   auto name = std::make_shared<std::string>();
-  return {{"node show", "Everything known of one node: manifest, last report, boots",
+  return {{"node show",
+           "Everything known of one node: manifest, last report, boots",
            {{"node", "the node", name.get(), true}},
            [&context, name] { return show(context, *name); }}};
 }

@@ -20,8 +20,10 @@ struct Options {
 
 publish::PublishRequest request_of(const Context& context, const Options& options) {
   if (options.message.size() > kMessageLimitBytes || !core::is_utf8(options.message))
-    throw core::Error(core::ErrorKind::usage, "--message", "must be UTF-8 of at most " + std::to_string(kMessageLimitBytes) + " bytes");
-  return {context.cluster, context.keys_directory(), options.message, user_name(), static_cast<std::uint64_t>(std::time(nullptr))};
+    throw core::Error(core::ErrorKind::usage, "--message",
+                      "must be UTF-8 of at most " + std::to_string(kMessageLimitBytes) + " bytes");
+  return {context.cluster, context.keys_directory(), options.message, user_name(),
+          static_cast<std::uint64_t>(std::time(nullptr))};
 }
 
 void print(const Context& context, const publish::PublishResult& result, const cluster::Diagnostics& diagnostics) {
@@ -74,10 +76,12 @@ int roll_back(const Context& context, const Options& options) {
 
 std::vector<Command> publish_commands(Context& context) {
   auto options = std::make_shared<Options>();
-  return {{"publish", "Compile, check, sign and put in force a new generation",
+  return {{"publish",
+           "Compile, check, sign and put in force a new generation",
            {{"-m,--message", "why, for the history", &options->message}},
            [&context, options] { return publish_all(context, *options); }},
-          {"rollback", "Publish the content of an older generation under a new number",
+          {"rollback",
+           "Publish the content of an older generation under a new number",
            {{"generation", "which one (default: the one before the current)", &options->generation},
             {"-m,--message", "why, for the history", &options->message}},
            [&context, options] { return roll_back(context, *options); }}};

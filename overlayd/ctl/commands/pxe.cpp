@@ -31,8 +31,11 @@ const cluster::Network& network_of(const cluster::Description& description, cons
   if (found != description.networks.end()) return found->second;
   std::vector<std::string> names;
   for (const auto& [known, network] : description.networks) names.push_back(known);
-  if (name.empty()) throw core::Error(core::ErrorKind::usage, "pxe dnsmasq", "the cluster has several networks or none").with_hint("--network NAME; there are: " + core::join(names, ", "));
-  throw core::Error(core::ErrorKind::not_found, "network " + name, "cluster.toml does not have it" + core::did_you_mean(name, names));
+  if (name.empty())
+    throw core::Error(core::ErrorKind::usage, "pxe dnsmasq", "the cluster has several networks or none")
+        .with_hint("--network NAME; there are: " + core::join(names, ", "));
+  throw core::Error(core::ErrorKind::not_found, "network " + name,
+                    "cluster.toml does not have it" + core::did_you_mean(name, names));
 }
 
 std::string host_of(const std::string& url) {
@@ -41,13 +44,15 @@ std::string host_of(const std::string& url) {
 }
 
 /// The server's address on the network: as given, or the one base URL that lies in it.
-std::string server_address(const cluster::Description& description, const cluster::Subnet& subnet, const std::string& given) {
+std::string server_address(const cluster::Description& description, const cluster::Subnet& subnet,
+                           const std::string& given) {
   if (!given.empty()) return given;
   for (const auto& server : description.cluster.servers) {
     const std::string host = host_of(server.value);
     if (const auto address = cluster::parse_ipv4(host); address && subnet.contains(*address)) return host;
   }
-  throw core::Error(core::ErrorKind::usage, "pxe dnsmasq", "no server of cluster.toml lies in this network").with_hint("--address says which address the server has there");
+  throw core::Error(core::ErrorKind::usage, "pxe dnsmasq", "no server of cluster.toml lies in this network")
+      .with_hint("--address says which address the server has there");
 }
 
 std::string entry_base(const cluster::Description& description, const std::string& address) {
@@ -92,17 +97,21 @@ int dnsmasq(const Context& context, const Options& options) {
   }
   core::write_file_atomically(options.output + "/" + kHostsName, known);
   core::write_file_atomically(options.output + "/" + kConfigName, config);
-  std::cerr << "wrote " << kConfigName << " and " << kHostsName << " (" << hosts.size() << " nodes) to " << options.output << '\n';
+  std::cerr << "wrote " << kConfigName << " and " << kHostsName << " (" << hosts.size() << " nodes) to "
+            << options.output << '\n';
   return core::kExitDone;
 }
 
 int script(const Context& context, const Options& options, bool grub) {
   const auto store = context.open_store();
   const auto number = core::store::current_generation(store);
-  if (!number) throw core::Error(core::ErrorKind::not_found, "boot script of " + options.node, "nothing has been published yet");
+  if (!number)
+    throw core::Error(core::ErrorKind::not_found, "boot script of " + options.node, "nothing has been published yet");
   const auto snapshot = publish::read_snapshot(store, *number);
   const auto* node = snapshot->find(options.node);
-  if (node == nullptr) throw core::Error(core::ErrorKind::not_found, "node " + options.node, "generation " + std::to_string(*number) + " does not have it");
+  if (node == nullptr)
+    throw core::Error(core::ErrorKind::not_found, "node " + options.node,
+                      "generation " + std::to_string(*number) + " does not have it");
   const pxe::BootTarget target = server::boot_target(*node, *snapshot);
   std::cout << (grub ? pxe::grub_config(target) : pxe::ipxe_boot_script(target, server::kIpxePath));
   return core::kExitDone;
@@ -116,13 +125,16 @@ int entry(const Context& context) {
 
 Command dnsmasq_command(const std::string& name, Context& context) {
   auto options = std::make_shared<Options>();
-  return {name, "dnsmasq configuration: DHCP and TFTP for BIOS and UEFI, known nodes by MAC",
-          {{"--interface", "the server's card on the boot network", &options->interface, true},
-           {"--network", "which [networks.NAME]; needless when there is one", &options->network},
-           {"--address", "the server's address there (default: the server of cluster.toml that lies in it)", &options->address},
-           {"--tftp", "directory of undionly.kpxe and snponly.efi", &options->tftp},
-           {"--output", "write dnsmasq.conf and dnsmasq.hosts into this directory instead of printing", &options->output}},
-          [&context, options] { return dnsmasq(context, *options); }};
+  return {
+      name,
+      "dnsmasq configuration: DHCP and TFTP for BIOS and UEFI, known nodes by MAC",
+      {{"--interface", "the server's card on the boot network", &options->interface, true},
+       {"--network", "which [networks.NAME]; needless when there is one", &options->network},
+       {"--address", "the server's address there (default: the server of cluster.toml that lies in it)",
+        &options->address},
+       {"--tftp", "directory of undionly.kpxe and snponly.efi", &options->tftp},
+       {"--output", "write dnsmasq.conf and dnsmasq.hosts into this directory instead of printing", &options->output}},
+      [&context, options] { return dnsmasq(context, *options); }};
 }
 
 }  // namespace
@@ -131,9 +143,16 @@ std::vector<Command> pxe_commands(Context& context) {
   auto options = std::make_shared<Options>();
   Command short_name = dnsmasq_command("dhcp", context);
   short_name.hidden = true;
-  return {dnsmasq_command("pxe dnsmasq", context), short_name,
-          {"pxe ipxe", "iPXE script of a published node, as overlayd serves it", {{"node", "the node", &options->node, true}}, [&context, options] { return script(context, *options, false); }},
-          {"pxe grub", "GRUB configuration of a published node", {{"node", "the node", &options->node, true}}, [&context, options] { return script(context, *options, true); }},
+  return {dnsmasq_command("pxe dnsmasq", context),
+          short_name,
+          {"pxe ipxe",
+           "iPXE script of a published node, as overlayd serves it",
+           {{"node", "the node", &options->node, true}},
+           [&context, options] { return script(context, *options, false); }},
+          {"pxe grub",
+           "GRUB configuration of a published node",
+           {{"node", "the node", &options->node, true}},
+           [&context, options] { return script(context, *options, true); }},
           {"pxe entry", "The first iPXE script of every machine", {}, [&context] { return entry(context); }}};
 }
 

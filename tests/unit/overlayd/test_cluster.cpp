@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <set>
 
 #include "core/error.hpp"
 #include "core/fd.hpp"
@@ -44,7 +45,8 @@ std::string words(const std::vector<Text>& texts) {
 
 std::string list_of(const Value& value) {
   std::string out;
-  for (const Value& item : *value.list()) out += (out.empty() ? "" : " ") + std::to_string(std::get<std::int64_t>(item.data));
+  for (const Value& item : *value.list())
+    out += (out.empty() ? "" : " ") + std::to_string(std::get<std::int64_t>(item.data));
   return out;
 }
 
@@ -71,7 +73,8 @@ TEST_CASE("every bad description gets exactly the errors it announces, on their 
     }
     CHECK(!announced.empty());
     for (const Diagnostic& d : result->found)
-      if (d.severity == Severity::error) CHECK_MESSAGE(announced.contains(d.where.line), "not announced: " << to_line(d));
+      if (d.severity == Severity::error)
+        CHECK_MESSAGE(announced.contains(d.where.line), "not announced: " << to_line(d));
   }
   CHECK(files >= 12);
 }
@@ -106,33 +109,42 @@ TEST_CASE("later levels win, tables merge, lists replace or are edited") {
   CHECK(n.tmpfs_bytes == std::uint64_t{2} << 30);
   CHECK(n.levels.size() == 5);
   CHECK(n.levels[2].layer == "group:gpu");
-  CHECK(n.variables.at("own").origin.text() == "cluster.toml:39:17");
+  CHECK(n.variables.at("own").origin.text() == "cluster.toml:40:17");
 }
 
 TEST_CASE("groups are ordered as C3 does, a later listed parent over an earlier one") {
-  const std::string head = core::read_file(kData + "good/example.toml").substr(0, 150);
   const auto order = [&](const std::string& text) {
-    const auto result = resolve_text("[cluster]\nid = \"00112233445566778899aabbccddeeff\"\nname = \"t\"\nservers = [\"http://10.0.0.1/\"]\n[cluster.defaults]\nimage = \"a:b\"\n" + text);
+    const auto result = resolve_text(
+        "[cluster]\nid = \"00112233445566778899aabbccddeeff\"\nname = \"t\"\nservers = "
+        "[\"http://10.0.0.1/\"]\n[cluster.defaults]\nimage = \"a:b\"\n" +
+        text);
     CHECK(result->errors == 0);
     return core::join(result->cluster.nodes.at("n").groups, " ");
   };
   // The diamond: o below a and b, which are below z.
-  CHECK(order("[groups.o]\n[groups.a]\nextends=['o']\n[groups.b]\nextends=['o']\n[groups.z]\nextends=['a','b']\n[nodes.n]\nmac='52:54:00:00:00:01'\ngroups=['z']") == "o a b z");
-  CHECK(order("[groups.o]\n[groups.a]\nextends=['o']\n[groups.b]\nextends=['o']\n[nodes.n]\nmac='52:54:00:00:00:01'\ngroups=['b','a']") == "o b a");
-  CHECK(order("[groups.a]\n[groups.b]\n[groups.c]\n[nodes.n]\nmac='52:54:00:00:00:01'\ngroups=['a','b','c']") == "a b c");
+  CHECK(order("[groups.o]\n[groups.a]\nextends=['o']\n[groups.b]\nextends=['o']\n[groups.z]\nextends=['a','b']\n[nodes."
+              "n]\nmac='52:54:00:00:00:01'\ngroups=['z']") == "o a b z");
+  CHECK(order("[groups.o]\n[groups.a]\nextends=['o']\n[groups.b]\nextends=['o']\n[nodes.n]\nmac='52:54:00:00:00:01'"
+              "\ngroups=['b','a']") == "o b a");
+  CHECK(order("[groups.a]\n[groups.b]\n[groups.c]\n[nodes.n]\nmac='52:54:00:00:00:01'\ngroups=['a','b','c']") ==
+        "a b c");
 }
 
 TEST_CASE("text forms of identities and sizes") {
   CHECK(canonical_mac("52-54-00-AA-bb-01") == "52:54:00:aa:bb:01");
   CHECK(canonical_mac("525400aabb01") == "52:54:00:aa:bb:01");
-  for (const char* bad : {"", "52:54:00:aa:bb", "52:54-00:aa:bb:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "52:54:00:aa:bb:0g", "52:54:00:aa:bb:01:02"}) CHECK(!canonical_mac(bad));
+  for (const char* bad : {"", "52:54:00:aa:bb", "52:54-00:aa:bb:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00",
+                          "52:54:00:aa:bb:0g", "52:54:00:aa:bb:01:02"})
+    CHECK(!canonical_mac(bad));
   CHECK(canonical_uuid("AABBCCDD-0000-4000-8000-000000000001") == "aabbccdd-0000-4000-8000-000000000001");
   CHECK(!canonical_uuid("aabbccdd-0000-4000-8000_000000000001"));
   CHECK(parse_size("8GiB") == std::uint64_t{8} << 30);
   CHECK(parse_size("4096") == 4096);
   for (const char* bad : {"", "GiB", "8GB", "-1", "1.5GiB", "99999999999999TiB", "0x10"}) CHECK(!parse_size(bad));
   CHECK(canonical_server("http://10.0.0.1:80/x") == "http://10.0.0.1:80/x/");
-  for (const char* bad : {"http://host/", "https://10.0.0.1/", "http://10.0.0.1:0/", "http://10.0.0.1:99999/", "http://10.0.0.1/a b", "http://10.0.0.1/?x"}) CHECK(!canonical_server(bad));
+  for (const char* bad : {"http://host/", "https://10.0.0.1/", "http://10.0.0.1:0/", "http://10.0.0.1:99999/",
+                          "http://10.0.0.1/a b", "http://10.0.0.1/?x"})
+    CHECK(!canonical_server(bad));
   CHECK(parse_subnet("10.0.0.0/8")->contains(*parse_ipv4("10.255.0.1")));
   CHECK(!parse_subnet("10.0.0.1/8"));
   CHECK(!parse_ipv4("10.0.0.01"));
@@ -141,7 +153,8 @@ TEST_CASE("text forms of identities and sizes") {
 
 TEST_CASE("edits change what was meant and nothing else") {
   const std::string text =
-      "# top\n[cluster]\nid = \"00112233445566778899aabbccddeeff\" # keep\nname = \"ü\"\nservers = [\"http://10.0.0.1/\"]\n\n"
+      "# top\n[cluster]\nid = \"00112233445566778899aabbccddeeff\" # keep\nname = \"ü\"\nservers = "
+      "[\"http://10.0.0.1/\"]\n\n"
       "[nodes.\"n[1-3]\"]\n# a range\n\n[nodes.n1]   # first\nuuid = \"aabbccdd-0000-4000-8000-000000000001\"  # gone\n"
       "mac = [\n  \"52:54:00:00:00:01\", # old\n]   # tail\n# end\n[nodes.n2]\nserial = \"ü1\"\n";
   NodeEdit edit;
@@ -150,8 +163,10 @@ TEST_CASE("edits change what was meant and nothing else") {
   edit.serials = {"S\"\\9"};
   const std::string changed = replace_identity(text, "f", "n1", edit);
   CHECK(changed ==
-        "# top\n[cluster]\nid = \"00112233445566778899aabbccddeeff\" # keep\nname = \"ü\"\nservers = [\"http://10.0.0.1/\"]\n\n"
-        "[nodes.\"n[1-3]\"]\n# a range\n\n[nodes.n1]   # first\nserial = [\"S\\\"\\\\9\"]\nmac = [\"52:54:00:00:00:99\"]   # tail\n# end\n[nodes.n2]\nserial = \"ü1\"\n");
+        "# top\n[cluster]\nid = \"00112233445566778899aabbccddeeff\" # keep\nname = \"ü\"\nservers = "
+        "[\"http://10.0.0.1/\"]\n\n"
+        "[nodes.\"n[1-3]\"]\n# a range\n\n[nodes.n1]   # first\nserial = [\"S\\\"\\\\9\"]\nmac = "
+        "[\"52:54:00:00:00:99\"]   # tail\n# end\n[nodes.n2]\nserial = \"ü1\"\n");
   NodeEdit only_mac;
   only_mac.macs = {"52:54:00:00:00:03"};
   CHECK(replace_identity(text, "f", "n3", only_mac) == text + "\n[nodes.n3]\nmac = [\"52:54:00:00:00:03\"]\n");

@@ -25,8 +25,10 @@ using core::format::PathState;
 using core::format::PathType;
 
 const char* kHead =
-    "[cluster]\nid = \"00112233445566778899aabbccddeeff\"\nname = \"t\"\nservers = [\"http://10.0.0.1:8080/\"]\n[cluster.defaults]\nimage = \"base:latest\"\n"
-    "[cluster.variables]\nx = \"cluster\"\n[groups.g]\nvariables.y = \"group\"\n[nodes.n1]\nmac = \"52:54:00:00:00:01\"\ngroups = [\"g\"]\n[nodes.n2]\nmac = \"52:54:00:00:00:02\"\ngroups = [\"g\"]\n"
+    "[cluster]\nid = \"00112233445566778899aabbccddeeff\"\nname = \"t\"\nservers = "
+    "[\"http://10.0.0.1:8080/\"]\n[cluster.defaults]\nimage = \"base:latest\"\n"
+    "[cluster.variables]\nx = \"cluster\"\n[groups.g]\nvariables.y = \"group\"\n[nodes.n1]\nmac = "
+    "\"52:54:00:00:00:01\"\ngroups = [\"g\"]\n[nodes.n2]\nmac = \"52:54:00:00:00:02\"\ngroups = [\"g\"]\n"
     "[nodes.n3]\nmac = \"52:54:00:00:00:03\"\nvariables.x = \"mine\"\n";
 
 struct World {
@@ -62,7 +64,8 @@ struct World {
   }
 
   bool says(const std::string& text) const {
-    return std::any_of(messages.begin(), messages.end(), [&](const std::string& m) { return m.find(text) != std::string::npos; });
+    return std::any_of(messages.begin(), messages.end(),
+                       [&](const std::string& m) { return m.find(text) != std::string::npos; });
   }
   std::string all() const {
     std::string out;
@@ -71,7 +74,8 @@ struct World {
   }
 };
 
-const compile::NodeFile* find(const std::vector<compile::CompiledNode>& nodes, const std::string& node, const std::string& path) {
+const compile::NodeFile* find(const std::vector<compile::CompiledNode>& nodes, const std::string& node,
+                              const std::string& path) {
   for (const auto& n : nodes)
     if (n.node->name == node)
       if (const auto found = n.files.find(path); found != n.files.end()) return &found->second;
@@ -110,7 +114,8 @@ TEST_CASE("precedence: image, cluster, groups, node; and where each file is carr
   CHECK(find(nodes, "n1", "etc/run.sh")->state.mode == 0755);
   CHECK(find(nodes, "n1", "etc/motd")->state.mode == 0644);
   CHECK(content(nodes, "n1", "etc/machine-id") == compile::machine_id("00112233445566778899aabbccddeeff", "n1") + "\n");
-  CHECK(compile::machine_id("00112233445566778899aabbccddeeff", "n1") == core::sha256("00112233445566778899aabbccddeeff\nn1").hex().substr(0, 32));
+  CHECK(compile::machine_id("00112233445566778899aabbccddeeff", "n1") ==
+        core::sha256("00112233445566778899aabbccddeeff\nn1").hex().substr(0, 32));
   CHECK(nodes[0].manifest.kernel_arguments == std::vector<std::string>{"quiet"});
   CHECK(nodes[0].manifest.identity.macs == std::vector<std::string>{"52:54:00:00:00:01"});
 }
@@ -186,7 +191,8 @@ delete = true
   CHECK(munge.uid == 112);
   CHECK(munge.gid == 115);
   CHECK(munge.mode == 0640);
-  CHECK(find(nodes, "n1", "usr/bin/ping")->state.xattrs.at("security.capability") == std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20));
+  CHECK(find(nodes, "n1", "usr/bin/ping")->state.xattrs.at("security.capability") ==
+        std::string("\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 20));
   CHECK(find(nodes, "n1", "usr/share/doc")->state.opaque);
   CHECK(find(nodes, "n1", "etc/hostname")->state.type == PathType::whiteout);
   CHECK(find(nodes, "n1", "etc/localtime")->state.target == "/usr/share/zoneinfo/UTC");
@@ -227,26 +233,32 @@ TEST_CASE("what must not be published is refused") {
   };
   const std::vector<Case> cases = {
       {"etc/shadow", "x", 0600, "", "it is not readable by everyone on disk"},
-      {"etc/shadow", "x", 0644, "[paths.\"/etc/shadow\"]\nmode = \"0600\"\n", "would be hidden on the node by its mode"},
+      {"etc/shadow", "x", 0644, "[paths.\"/etc/shadow\"]\nmode = \"0600\"\n",
+       "would be hidden on the node by its mode"},
       {"etc/key", key, 0644, "", "holds a private key"},
       {"etc/key.tmpl", key, 0644, "", "holds a private key"},
       {"etc/key", "x", 0644, "[paths.\"/etc/key\"]\nsecret = true\n", "cannot be published"},
       {"etc/su", "x", 04755, "", "setuid, setgid and sticky bits are not taken from disk"},
-      {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\nxattrs = { \"trusted.overlay.opaque\" = \"y\" }\n", "deletions and opaque directories have keys of their own"},
-      {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\nxattrs = { \"user.note\" = \"y\" }\n", "cannot keep the xattr 'user.note' on tmpfs"},
-      {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\nowner = \"mungee\"\n", "has no user 'mungee' (did you mean \"munge\"?)"},
+      {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\nxattrs = { \"trusted.overlay.opaque\" = \"y\" }\n",
+       "deletions and opaque directories have keys of their own"},
+      {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\nxattrs = { \"user.note\" = \"y\" }\n",
+       "cannot keep the xattr 'user.note' on tmpfs"},
+      {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\nowner = \"mungee\"\n",
+       "has no user 'mungee' (did you mean \"munge\"?)"},
       {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\ngroup = \"nope\"\n", "has no group 'nope'"},
       {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\nowner = \"1000\"\n", "a numeric owner needs a 'group' too"},
       {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\nmode = \"999\"\n", "is not octal digits"},
       {"etc/a", "x", 0644, "[paths.\"/etc/b\"]\nmode = \"0644\"\n", "overlay.toml:1:"},
       {"etc/a", "x", 0644, "[paths.\"/etc/../b\"]\ndelete = true\n", "is no path on the node"},
       {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\non_change = {}\n", "reserved for actions on change"},
-      {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\ncapabilities = \"cap_net_rw=ep\"\n", "is no capability (did you mean \"cap_net_raw\"?)"},
+      {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\ncapabilities = \"cap_net_rw=ep\"\n",
+       "is no capability (did you mean \"cap_net_raw\"?)"},
       {"etc/a", "x", 0644, "[paths.\"/etc/a\"]\ndelete = true\n", "is said of a path that the overlay has"},
       {"etc/a", "x", 0644, "[paths.\"/etc/z\"]\ndelete = true\nsymlink = \"x\"\n", "only one of"},
       {"etc/a\nb", "x", 0644, "", "control characters"},
       {"etc/a\xff", "x", 0644, "", "not UTF-8"},
-      {"etc/t.tmpl", "line\n {{ vars.nope }}", 0644, "", "cluster/etc/t.tmpl:2:2: error: 'vars.nope' is not set [node n[1-3]]"},
+      {"etc/t.tmpl", "line\n {{ vars.nope }}", 0644, "",
+       "cluster/etc/t.tmpl:2:2: error: 'vars.nope' is not set [node n[1-3]]"},
       {"etc/t.tmpl", "{% x", 0644, "", "cluster/etc/t.tmpl:1:1: error: '{%' without"},
       {"etc/t.tmpl", "\xff", 0644, "", "a template must be UTF-8"},
   };
@@ -272,7 +284,11 @@ TEST_CASE("public = true lets through what is no secret") {
 }
 
 TEST_CASE("user xattrs are possible from Linux 6.6 on") {
-  for (const auto& [release, good] : {std::pair<const char*, bool>{"6.5.0-1", false}, {"6.6.1", true}, {"6.12.0-55.el10", true}, {"5.14.0-611.el9", false}, {"7.0", true}}) {
+  for (const auto& [release, good] : {std::pair<const char*, bool>{"6.5.0-1", false},
+                                      {"6.6.1", true},
+                                      {"6.12.0-55.el10", true},
+                                      {"5.14.0-611.el9", false},
+                                      {"7.0", true}}) {
     World w({"base", "latest", release, "1", {}});
     w.write("cluster/etc/a", "x");
     w.write("cluster/overlay.toml", "[paths.\"/etc/a\"]\nxattrs = { \"user.note\" = \"y\" }\n");
@@ -286,7 +302,9 @@ TEST_CASE("trees, overlays and images that are not there are told by name") {
   World w;
   w.write("groups/gg/etc/a", "x");
   w.write("nodes/n9/etc/a", "x");
-  w.write("cluster.toml", std::string(kHead) + "[groups.h]\noverlays = [\"missing\"]\nimage = \"basee:latest\"\n[nodes.n7]\nmac = \"52:54:00:00:00:07\"\ngroups = [\"h\"]\n");
+  w.write("cluster.toml", std::string(kHead) +
+                              "[groups.h]\noverlays = [\"missing\"]\nimage = \"basee:latest\"\n[nodes.n7]\nmac = "
+                              "\"52:54:00:00:00:07\"\ngroups = [\"h\"]\n");
   (void)w.compile();
   CHECK(w.says("cluster.toml has no group 'gg'"));
   CHECK(w.says("cluster.toml has no node 'n9'"));
@@ -310,9 +328,12 @@ TEST_CASE("shared overlays lie below the tree of the level that lists them") {
 }
 
 TEST_CASE("capabilities as setcap writes them") {
-  CHECK(compile::capability_xattr("cap_net_bind_service=p").substr(0, 8) == std::string("\x00\x00\x00\x02\x00\x04\x00\x00", 8));
+  CHECK(compile::capability_xattr("cap_net_bind_service=p").substr(0, 8) ==
+        std::string("\x00\x00\x00\x02\x00\x04\x00\x00", 8));
   CHECK(compile::capability_xattr("cap_checkpoint_restore+eip").size() == 20);
-  for (const char* bad : {"", "cap_net_raw", "cap_net_raw=x", "cap_net_raw=e,p", "cap_x=p", "cap_net_raw=ep cap_setuid=p"}) CHECK_THROWS((void)compile::capability_xattr(bad));
+  for (const char* bad :
+       {"", "cap_net_raw", "cap_net_raw=x", "cap_net_raw=e,p", "cap_x=p", "cap_net_raw=ep cap_setuid=p"})
+    CHECK_THROWS((void)compile::capability_xattr(bad));
 }
 
 TEST_CASE("publish: objects, shards, archives, one flip; and back") {
@@ -392,7 +413,8 @@ TEST_CASE("two compiles in two places give the same bits") {
     core::SilentProgress silent;
     cluster::Diagnostics diagnostics;
     REQUIRE(publish::publish(w.store, {w.directory, w.scratch / "keys", "", "u", 1}, diagnostics, silent));
-    for (const auto& shard : publish::read_snapshot(w.store, 1)->root.shards) out += shard.hex();
+    const auto snapshot = publish::read_snapshot(w.store, 1);
+    for (const auto& shard : snapshot->root.shards) out += shard.hex();
   }
   CHECK(shards[0] == shards[1]);
 }

@@ -2,6 +2,7 @@
 // Routes without a socket, ranges, and what is remembered.
 #include <doctest/doctest.h>
 
+#include "core/error.hpp"
 #include "core/format/envelope.hpp"
 #include "core/format/freshness.hpp"
 #include "core/temp_dir.hpp"
@@ -54,7 +55,9 @@ struct World {
   server::Response get(const std::string& path, std::map<std::string, std::string> query = {}) const {
     return routes.handle({"GET", path, std::move(query), {{"host", "10.0.0.9:80"}}, "", "10.0.0.50"}, snapshot);
   }
-  server::Response post(const std::string& body) const { return routes.handle({"POST", "/v1/report", {}, {}, body, "10.0.0.50"}, snapshot); }
+  server::Response post(const std::string& body) const {
+    return routes.handle({"POST", "/v1/report", {}, {}, body, "10.0.0.50"}, snapshot);
+  }
 };
 
 core::format::NodeReport report_of(const World& w, const std::string& node) {
@@ -75,7 +78,9 @@ core::format::NodeReport report_of(const World& w, const std::string& node) {
 
 TEST_CASE("which hardware is which node") {
   const World w;
-  const auto kind = [&](const std::string& mac, const std::string& uuid, const std::string& serial) { return w.snapshot->match({mac, uuid, serial}).kind; };
+  const auto kind = [&](const std::string& mac, const std::string& uuid, const std::string& serial) {
+    return w.snapshot->match({mac, uuid, serial}).kind;
+  };
   using publish::MatchKind;
   const std::string mac = "52:54:00:00:00:01", uuid = "11111111-0000-4000-8000-000000000001";
   CHECK(kind(mac, uuid, "S1") == MatchKind::node);
@@ -89,11 +94,15 @@ TEST_CASE("which hardware is which node") {
 
 TEST_CASE("boot scripts") {
   const World w;
-  const auto script = w.get("/v1/boot/ipxe", {{"mac", "52-54-00-00-00-01"}, {"uuid", "11111111-0000-4000-8000-000000000001"}, {"serial", "S1"}});
+  const auto script =
+      w.get("/v1/boot/ipxe",
+            {{"mac", "52-54-00-00-00-01"}, {"uuid", "11111111-0000-4000-8000-000000000001"}, {"serial", "S1"}});
   CHECK(script.status == 200);
-  CHECK(script.body.find("stateless.node=n1 stateless.generation=5 stateless.root=" + w.snapshot->root_digest.hex()) != std::string::npos);
+  CHECK(script.body.find("stateless.node=n1 stateless.generation=5 stateless.root=" + w.snapshot->root_digest.hex()) !=
+        std::string::npos);
   CHECK(w.state.last_script("n1")->generation == 5);
-  CHECK(w.get("/v1/boot/ipxe").body.find("chain --autofree --replace http://10.0.0.9:80/v1/boot/ipxe?mac=") != std::string::npos);
+  CHECK(w.get("/v1/boot/ipxe").body.find("chain --autofree --replace http://10.0.0.9:80/v1/boot/ipxe?mac=") !=
+        std::string::npos);
   const auto wrong = w.get("/v1/boot/ipxe", {{"mac", "52:54:00:00:00:01"}, {"uuid", "x"}, {"serial", "S1"}});
   CHECK(wrong.body.find("cannot boot: node 'n1' is described with another SMBIOS UUID") != std::string::npos);
   const auto unknown = w.get("/v1/boot/ipxe", {{"mac", "52:54:00:00:00:09"}, {"product", "A\nB"}});
@@ -103,7 +112,8 @@ TEST_CASE("boot scripts") {
   CHECK(w.get("/v1/boot/ipxe", {{"mac", "not a mac"}}).body.find("no node of the cluster yet") != std::string::npos);
   CHECK(w.state.unknown_machines().size() == 2);  // nothing to remember it by
   CHECK(w.get("/v1/boot/grub", {{"mac", "52:54:00:00:00:09"}}).status == 404);
-  const auto early = w.routes.handle({"GET", "/v1/boot/ipxe", {{"mac", "52:54:00:00:00:01"}}, {{"host", "evil\" host"}}, "", ""}, nullptr);
+  const auto early = w.routes.handle(
+      {"GET", "/v1/boot/ipxe", {{"mac", "52:54:00:00:00:01"}}, {{"host", "evil\" host"}}, "", ""}, nullptr);
   CHECK(early.body.find("evil") == std::string::npos);
 }
 
@@ -121,29 +131,31 @@ TEST_CASE("freshness is signed for the question asked") {
   CHECK(statement.time == 1000);
   CHECK(w.get("/v1/freshness", {{"node", "n1"}, {"nonce", std::string(63, 'a')}}).status == 400);
   CHECK(w.get("/v1/freshness", {{"node", "../n1"}, {"nonce", nonce}}).status == 400);
-  const server::Routes keyless({w.store.path(), nullptr, [] { return std::uint64_t{0}; }}, const_cast<state::NodeState&>(w.state));
-  CHECK(keyless.handle({"GET", "/v1/freshness", {{"node", "n1"}, {"nonce", nonce}}, {}, "", ""}, w.snapshot).status == 503);
+  const server::Routes keyless({w.store.path(), nullptr, [] { return std::uint64_t{0}; }},
+                               const_cast<state::NodeState&>(w.state));
+  CHECK(keyless.handle({"GET", "/v1/freshness", {{"node", "n1"}, {"nonce", nonce}}, {}, "", ""}, w.snapshot).status ==
+        503);
 }
 
 TEST_CASE("reports: what counts as OK") {
   const World w;
   auto report = report_of(w, "n1");
   CHECK(w.post(core::format::print(report)).status == 204);
-  CHECK(w.state.last("n1")->verdict == server::StateVerdict::ok);
+  CHECK(w.state.last("n1")->verdict == state::StateVerdict::ok);
   CHECK(w.state.last("n1")->report == report);
   report.measured_state = core::sha256("else").text();
   CHECK(w.post(core::format::print(report)).status == 204);
-  CHECK(w.state.last("n1")->verdict == server::StateVerdict::mismatch);
+  CHECK(w.state.last("n1")->verdict == state::StateVerdict::mismatch);
   report.expected_state = report.measured_state;
   CHECK(w.post(core::format::print(report)).status == 204);
-  CHECK(w.state.last("n1")->verdict == server::StateVerdict::mismatch);
+  CHECK(w.state.last("n1")->verdict == state::StateVerdict::mismatch);
   auto failure = report_of(w, "n2");
   failure.kind = "failure";
   failure.code = "STL-KEY";
   failure.message = "No.";
   failure.expected_state = failure.measured_state = "";
   CHECK(w.post(core::format::print(failure)).status == 204);
-  CHECK(w.state.last("n2")->verdict == server::StateVerdict::none);
+  CHECK(w.state.last("n2")->verdict == state::StateVerdict::none);
   failure.node = "";
   CHECK(w.post(core::format::print(failure)).status == 204);
   CHECK(w.state.unknown_machines().front().last.why.find("STL-KEY") != std::string::npos);
@@ -170,7 +182,8 @@ TEST_CASE("the store is served, the rest of it is not") {
   request.headers = {{"if-none-match", "\"x\", \"" + ref.digest.hex() + "\""}};
   CHECK(w.routes.handle(request, w.snapshot).status == 304);
   CHECK(w.get("/format").body == "stateless-store 1\n");
-  for (const char* bad : {"/", "/lock", "/tmp", "/tmp/", "/pending/x", "/objects", "/objects/", "/objects/../lock", "/../x", "//format", "/format/", "/./format", "/v1/x", "/objects/sha256/00/00"})
+  for (const char* bad : {"/", "/lock", "/tmp", "/tmp/", "/pending/x", "/objects", "/objects/", "/objects/../lock",
+                          "/../x", "//format", "/format/", "/./format", "/v1/x", "/objects/sha256/00/00"})
     CHECK_MESSAGE(w.get(bad).status == 404, bad);
   CHECK(w.routes.handle({"DELETE", path, {}, {}, "", ""}, w.snapshot).status == 405);
   CHECK(w.routes.handle({"GET", "/v1/report", {}, {}, "", ""}, w.snapshot).status == 405);
@@ -211,7 +224,8 @@ TEST_CASE("listen addresses") {
   CHECK(server::ListenAddress::parse("8080").port == 8080);
   CHECK(server::ListenAddress::parse("127.0.0.1:0").address == "127.0.0.1");
   CHECK(server::ListenAddress::parse("[::1]:80").address == "::1");
-  for (const char* bad : {"", "x", "70000", "host:80", "1.2.3:80", "127.0.0.1:"}) CHECK_THROWS((void)server::ListenAddress::parse(bad));
+  for (const char* bad : {"", "x", "70000", "host:80", "1.2.3:80", "127.0.0.1:"})
+    CHECK_THROWS((void)server::ListenAddress::parse(bad));
 }
 
 TEST_CASE("node state is bounded, outlives its process, and is empty when it is missing") {
@@ -223,8 +237,9 @@ TEST_CASE("node state is bounded, outlives its process, and is empty when it is 
   report.boot_id = "0f8fad5b-d9cb-469f-a165-70867728950e";
   {
     state::NodeState state(scratch / "s", state::NodeState::Mode::read_write);
-    for (std::uint64_t i = 0; i < 70; ++i) state.report({report, server::StateVerdict::ok, "p", i});
-    for (std::uint64_t i = 0; i < 300; ++i) state.unknown({"52:54:00:00:00:" + std::to_string(i), "", "", "", "", "", i});
+    for (std::uint64_t i = 0; i < 70; ++i) state.report({report, state::StateVerdict::ok, "p", i});
+    for (std::uint64_t i = 0; i < 300; ++i)
+      state.unknown({"52:54:00:00:00:" + std::to_string(i), "", "", "", "", "", i});
     state.unknown({"52:54:00:00:00:299", "", "", "p", "", "w", 1000});
   }
   state::NodeState state(scratch / "s", state::NodeState::Mode::read_only);
@@ -237,4 +252,44 @@ TEST_CASE("node state is bounded, outlives its process, and is empty when it is 
   CHECK(unknown.front().first_seen == 299);
   const state::NodeState missing(scratch / "none", state::NodeState::Mode::read_only);
   CHECK(missing.unknown_machines().empty());
+}
+
+TEST_CASE("a node state that cannot be written keeps no node from booting") {
+  struct Broken final : state::NodeEvents {
+    void report(const state::ReportEvent&) override { throw core::Error(core::ErrorKind::io, "disk", "full"); }
+    void unknown(const state::UnknownEvent&) override { throw core::Error(core::ErrorKind::io, "disk", "full"); }
+    void boot_script(const std::string&, std::uint64_t, const std::string&, std::uint64_t) override {
+      throw core::Error(core::ErrorKind::io, "disk", "full");
+    }
+  };
+  const World w;
+  Broken broken;
+  const server::Routes routes({w.store.path(), &w.key, [] { return std::uint64_t{0}; }, nullptr}, broken);
+  const auto get = [&](const std::string& mac) {
+    return routes.handle({"GET",
+                          "/v1/boot/ipxe",
+                          {{"mac", mac}, {"serial", "S1"}, {"uuid", "11111111-0000-4000-8000-000000000001"}},
+                          {},
+                          "",
+                          ""},
+                         w.snapshot);
+  };
+  CHECK(get("52:54:00:00:00:01").body.find("stateless.node=n1") != std::string::npos);
+  CHECK(routes.handle({"GET", "/v1/boot/ipxe", {{"mac", "52:54:00:00:00:09"}}, {}, "", ""}, w.snapshot).status == 200);
+  const auto body = core::format::print(report_of(w, "n1"));
+  CHECK(routes.handle({"POST", "/v1/report", {}, {}, body, ""}, w.snapshot).status == 503);
+}
+
+TEST_CASE("reports are cut to what is worth keeping") {
+  core::format::NodeReport report;
+  report.message = std::string(1023, 'x') + "\xc3\xa9\xc3\xa9";
+  report.log.assign(100, std::string(1000, 'l'));
+  report.log.back() = "last";
+  report.stages.resize(500);
+  report.macs.assign(500, std::string(5000, 'm'));
+  const auto cut = server::bounded(report);
+  CHECK(cut.message == std::string(1023, 'x'));
+  CHECK(cut.log.size() == 9);
+  CHECK(cut.log.back() == "last");
+  CHECK(core::format::print(cut).size() < 64 * 1024);
 }

@@ -16,7 +16,8 @@ struct TinyImage {
   std::vector<core::format::FileListEntry> more;
 };
 
-/// Puts the image into the store: directories as a distribution has them, lib64 and bin as links into usr, a few accounts. Returns its id.
+/// Puts the image into the store: directories as a distribution has them, lib64 and bin as links into usr, a few
+/// accounts. Returns its id.
 core::Sha256 add_tiny_image(const core::store::ObjectStore& store, const TinyImage& image = {});
 
 core::format::FileListEntry image_dir(const std::string& path, std::uint32_t mode = 0755);

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// What the server has to remember; kept in SQLite by overlayd/state, in memory by tests.
+/// What the server has to remember; kept in SQLite by NodeState.
 #pragma once
 #include <cstdint>
 #include <string>
 
 #include "core/format/node_report.hpp"
 
-namespace overlayd::server {
+namespace overlayd::state {
 
-/// Whether a report's state is what the generation it names says: decided when it comes in, while that generation is there.
+/// Whether a report's state is what the generation it names says: decided when it comes in, while that generation is
+/// there.
 enum class StateVerdict { ok, mismatch, none };
 
 struct ReportEvent {
@@ -32,7 +33,8 @@ class NodeEvents {
   virtual void report(const ReportEvent& event) = 0;
   virtual void unknown(const UnknownEvent& event) = 0;
   /// A known node fetched its boot script.
-  virtual void boot_script(const std::string& node, std::uint64_t generation, const std::string& peer, std::uint64_t time) = 0;
+  virtual void boot_script(const std::string& node, std::uint64_t generation, const std::string& peer,
+                           std::uint64_t time) = 0;
 };
 
-}  // namespace overlayd::server
+}  // namespace overlayd::state
