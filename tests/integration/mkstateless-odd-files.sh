@@ -43,7 +43,8 @@ mkfifo "$d/fifo"
 %dev(c,1,3) %attr(0666,root,root) /dev/null
 %dev(b,7,0) %attr(0660,root,root) /opt/odd/disk
 E
-package spy <<'E'
+seconds=$((200000 + RANDOM))  # nobody else on this machine sleeps that long
+sed "s/SECONDS/$seconds/" >"$WORK/spy" <<'E'
 Requires: testshell
 %description
 test
@@ -58,16 +59,17 @@ cat /proc/net/dev >/opt/spy/net
 ls /dev >/opt/spy/dev
 ls /proc/self/fd >/opt/spy/fds
 ls / >/opt/spy/root
-sleep 1000 &
+sleep SECONDS &
 %triggerin -- odd
 echo trigger >>/opt/trigger
 %filetriggerin -- /opt/odd
 cat >>/opt/filetrigger
 E
+package spy <"$WORK/spy"
 make_repo "$WORK/repo" "$WORK"/rpms/*.rpm
 printf '%s\n' odd spy testkernel >"$WORK/list"
 SECRET_OF_THE_BUILDER=1 expect 0 "@" "$MKSTATELESS" build "$WORK/list" --store "$WORK/store" --name odd --work "$WORK/work" --repo "$WORK/repo" --agent "$AGENT"
-! pgrep -f 'sleep 1000' >/dev/null || fail "a scriptlet's process lives on"
+! pgrep -f "sleep $seconds" >/dev/null || fail "a scriptlet's process lives on"
 image=$(image_file "$WORK/store" odd)
 
 veritysetup verify --hash-offset="$(manifest_value root.verity.hash_offset)" "$image" "$image" "$(manifest_value root.verity.root_hash)" || fail "veritysetup verify"
