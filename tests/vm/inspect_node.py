@@ -71,13 +71,13 @@ def independent_state_id(env, name):
     script = [sys.executable, "-B", str(TOP / "tests/state_id.py")]
     paths = subprocess.run([*script, "paths", str(env.cluster.store), name], capture_output=True, check=True).stdout
     tar = env.inside(name, "tar", "--create", "--format=pax", "--xattrs", "--xattrs-include=*", "--no-recursion", "--null",
-                     "--directory=/", "--files-from=-", input=paths, binary=True)
+                     "--ignore-failed-read", "--directory=/", "--files-from=-", input=paths, binary=True)
     notes = env.inside(name, "cat", "/sys/kernel/notes", binary=True)
     words = [w for w in env.inside(name, "cat", "/proc/cmdline").split()
              if not re.match(r"(stateless\.|ip=|BOOTIF=|initrd=|BOOT_IMAGE=)", w)]
-    with tempfile.TemporaryDirectory() as copy:
-        subprocess.run(["tar", "--extract", "--file=-", "--directory", copy, "--same-owner", "--preserve-permissions", "--numeric-owner",
-                        "--xattrs", "--xattrs-include=*"], input=tar, check=True)
+    with tempfile.TemporaryDirectory(dir=env.cluster.dir) as copy:
+        subprocess.run(["tar", "--extract", "--preserve-permissions", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--directory", copy],
+                       input=tar, check=True)
         return program([*script, "root", env.cluster.store, name, copy, "--build-id", build_id(notes), "--arguments", " ".join(words)]).strip()
 
 

@@ -106,6 +106,9 @@ class Lab:
             self._old_handlers[sig] = signal.signal(sig, lambda number, _frame: sys.exit(128 + number))
         try:
             remove_stale(self.dir, quiet=False)
+            for entry in os.listdir(self.dir):
+                if entry.endswith(".log"):
+                    os.unlink(os.path.join(self.dir, entry))
             self._make_network()
         except BaseException:
             self.__exit__(*sys.exc_info())

@@ -31,8 +31,11 @@ class Env:
         self.cluster = Cluster(WORK)
         self.machines = {}
 
-    def prepare(self):
-        self.make_image()
+    def fresh(self):
+        """A new cluster of the same site, published once and served: nothing of the topic before is left."""
+        for name in ("dnsmasq", "overlayd"):
+            self.lab.stop(name)
+        self.cluster.forget_generations()
         self.cluster.make_description()
         self.cluster.publish("first")
         self.cluster.serve(self.lab)
@@ -43,7 +46,6 @@ class Env:
         inputs = [HERE / "node.list", MKSTATELESS, BUILD / "initramfs/stateless-agent", RPMDISTRO / "base/repodata/repomd.xml"]
         digest = hashlib.sha256(b"".join(hashlib.sha256(p.read_bytes()).digest() for p in inputs)).hexdigest()
         if stamp.exists() and stamp.read_text() == digest and (self.cluster.store / "images/base/tags/demo").exists():
-            self.cluster.forget_generations()
             return
         self.cluster.remove()
         self.cluster.make_image()
@@ -100,8 +102,9 @@ class Run:
             return False
 
     def topic(self, directory, env):
-        module = load(directory)
-        checks = module.checks(env)
+        if not self.quiet(f"{directory.name}/cluster and servers", env.fresh):
+            return
+        checks = load(directory).checks(env)
         while True:
             step = []
             if not self.quiet(f"{directory.name}/set-up", lambda: step.append(next(checks, None))):
@@ -165,7 +168,7 @@ def main():
     WORK.mkdir(parents=True, exist_ok=True)
     with laboratory.Lab(WORK / "lab") as the_lab:
         env = Env(the_lab)
-        if run.quiet("image, cluster, servers", env.prepare):
+        if run.quiet("image", env.make_image):
             for directory in chosen:
                 print(f"     {directory.name} ({machines.accelerator()})", flush=True)
                 run.topic(directory, env)

@@ -109,6 +109,10 @@ def judge(case, text, reports):
 
 
 def checks(env):
+    # The signed list of servers names one that is not there: an agent that finds wrong bytes must not find right ones elsewhere.
+    toml = env.cluster.description / "cluster.toml"
+    toml.write_text(toml.read_text().replace(f":{PORT}/", ":8099/"))
+    env.cluster.publish("servers that are not there")
     bench = Bench(env)
     cases = wrong_words() + wrong_keys(env, bench) + wrong_freshness(env, bench)
 
