@@ -69,7 +69,7 @@ package spy <"$WORK/spy"
 make_repo "$WORK/repo" "$WORK"/rpms/*.rpm
 printf '%s\n' odd spy testkernel >"$WORK/list"
 SECRET_OF_THE_BUILDER=1 expect 0 "@" "$MKSTATELESS" build "$WORK/list" --store "$WORK/store" --name odd --work "$WORK/work" --repo "$WORK/repo" --agent "$AGENT"
-! pgrep -f "sleep $seconds" >/dev/null || fail "a scriptlet's process lives on"
+! grep -qasE "sleep[^.]$seconds" /proc/[0-9]*/cmdline || fail "a scriptlet's process lives on"
 image=$(image_file "$WORK/store" odd)
 
 veritysetup verify --hash-offset="$(manifest_value root.verity.hash_offset)" "$image" "$image" "$(manifest_value root.verity.root_hash)" || fail "veritysetup verify"
