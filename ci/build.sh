@@ -5,6 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/release
+export CCACHE_DIR=${CCACHE_DIR:-$PWD/build/ccache}   # nothing outside of build/
 if [[ ! -f $build/build.ninja ]]; then
   mkdir -p build
   rm -rf "$build"

@@ -119,6 +119,7 @@ class Demo:
         return f"{len(list((RPMDISTRO / 'base').rglob('*.rpm')))} signed RPMs made from Debian packages"
 
     def image(self):
+        self.cluster.remove()
         image_id = self.cluster.make_image()
         return f"base@{image_id.partition('@')[2][:12]} from {sum(1 for _ in open(TOP / 'tests/vm/node.list', encoding='ascii'))} lines of package names"
 
@@ -176,6 +177,7 @@ class Demo:
                         f"{name} {'did not change' if changes else 'changed'}")
         for name in ("n001", "n002"):
             self.expect("threads = 64" in self.inside(name, "cat", "/etc/demo/role.conf"), f"{name} has the old file")
+        self.show_nodes()
         return "n001 and n002 changed, n003 did not"
 
     def rollback(self):
@@ -249,6 +251,9 @@ def main():
     why = laboratory.why_impossible()
     if why:
         print(f"ci/demo: cannot run here: {why}", file=sys.stderr)
+        return 1
+    if laboratory.is_kept(str(LAB)):
+        print("ci/demo: a cluster of an earlier --keep is running; ci/demo --stop ends it", file=sys.stderr)
         return 1
     WORK.mkdir(parents=True, exist_ok=True)
     try:

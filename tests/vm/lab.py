@@ -147,8 +147,7 @@ class Lab:
             self._lock.close()
             raise LabError(f"another run uses the lab {self.dir}") from None
         os.set_inheritable(self._lock.fileno(), False)
-        state = load_state(self.dir)
-        if state.get("kept") and any(process_start(p["pid"]) == p["start"] for p in state["processes"].values()):
+        if is_kept(self.dir):
             raise LabError(f"a kept lab is running in {self.dir}; stop it first (lab.py stop {self.dir})")
 
     def _save(self, kept=False):
@@ -292,6 +291,12 @@ def load_state(directory):
             return json.load(f)
     except (OSError, ValueError):
         return {}
+
+
+def is_kept(directory):
+    """True when a lab was left running there on purpose and still runs."""
+    state = load_state(directory)
+    return bool(state.get("kept")) and any(process_start(p["pid"]) == p["start"] for p in state["processes"].values())
 
 
 def remove_stale(directory, quiet):
