@@ -17,6 +17,8 @@ void add_option(CLI::App& app, const CommandOption& option) {
           return app.add_option(option.name, *target, option.help);
       },
       option.target);
+  // One value each, so that `--mac A NODE` does not take the node for a second address.
+  if (option.name.starts_with('-')) added->allow_extra_args(false);
   if (option.required) added->required();
 }
 

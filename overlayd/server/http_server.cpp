@@ -41,6 +41,12 @@ MHD_Result add_header(void* user, MHD_ValueKind, const char* key, std::size_t ke
   return MHD_YES;
 }
 
+Response too_large(std::size_t limit) {
+  Response out = text_response(413, "The body is larger than " + std::to_string(limit) + " bytes.");
+  out.headers.emplace_back("Connection", "close");
+  return out;
+}
+
 std::string peer_of(MHD_Connection* connection) {
   const MHD_ConnectionInfo* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
   char text[INET6_ADDRSTRLEN] = "";
@@ -121,9 +127,7 @@ struct HttpServer::State {
       exchange->request.peer = peer_of(connection);
       const auto announced = core::parse_uint(exchange->request.header("content-length"));
       if (announced && *announced > exchange->limit) {
-        Response refusal = text_response(413, "The body is larger than " + std::to_string(exchange->limit) + " bytes.");
-        refusal.headers.emplace_back("Connection", "close");
-        return send(connection, std::move(refusal));
+        return send(connection, too_large(exchange->limit));
       }
       return MHD_YES;
     }
@@ -135,9 +139,7 @@ struct HttpServer::State {
       *data_size = 0;
       return MHD_YES;
     }
-    if (exchange->too_large)
-      return send(connection,
-                  text_response(413, "The body is larger than " + std::to_string(exchange->limit) + " bytes."));
+    if (exchange->too_large) return send(connection, too_large(exchange->limit));
     return send(connection, answer(exchange->request));
   }
 

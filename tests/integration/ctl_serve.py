@@ -124,15 +124,23 @@ def check_reports(lab):
 
 
 def raw(lab, data):
-    with socket.create_connection(("127.0.0.1", lab.port), timeout=20) as connection:
-        connection.sendall(data)
-        connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        while True:
-            part = connection.recv(65536)
-            if not part:
-                return answer
-            answer += part
+    """Sends bytes as they are; what came back before the connection ended, however it ended."""
+    answer = b""
+    try:
+        with socket.create_connection(("127.0.0.1", lab.port), timeout=20) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            while part := connection.recv(65536):
+                answer += part
+    except (ConnectionError, OSError) as error:
+        expect(answer or not isinstance(error, TimeoutError), f"no answer and no end of the connection: {data[:80]!r}")
+    return answer
+
+
+def refused_413(lab, data):
+    """A server that closes before it has read everything may lose its answer on the way: a few tries."""
+    answers = [raw(lab, data) for _ in range(4)]
+    expect(all(a == b"" or a.startswith(b"HTTP/1.1 413") for a in answers) and any(answers), f"{data[:60]!r}: {[a[:60] for a in answers]}")
 
 
 def check_hostile(lab):
@@ -152,18 +160,13 @@ def check_hostile(lab):
         status = post(body)
         expect(status == 400, f"{body[:60]!r}: {status}")
     expect(post(json.dumps({**good, "node": "n999"}).encode()) == 404, "a node that does not exist")
-    answer = raw(lab, b"POST /v1/report HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n" + b"x" * 1000)
-    expect(answer.startswith(b"HTTP/1.1 413"), f"a huge body: {answer[:100]!r}")
+    refused_413(lab, b"POST /v1/report HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n" + b"x" * 1000)
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
-    answer = raw(lab, b"POST /v1/report HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 6 + b"0\r\n\r\n")
-    expect(answer.startswith(b"HTTP/1.1 413"), f"a huge chunked body: {answer[:100]!r}")
+    refused_413(lab, b"POST /v1/report HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 6 + b"0\r\n\r\n")
     expect(lab.http("v1/status", body=b"x", method="POST")[0] in (405, 413), "POST to a GET route")
     expect(lab.http("v1/report")[0] == 405, "GET of the report route")
     for junk in (b"\x00" * 4096, b"GET / HTTP/9.9\r\n\r\n", b"GET " + b"/" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n"):
-        try:
-            raw(lab, junk)
-        except (ConnectionError, BrokenPipeError):
-            pass
+        raw(lab, junk)
     idle = [socket.create_connection(("127.0.0.1", lab.port)) for _ in range(200)]
     lab.get("v1/status")
     for connection in idle:
@@ -214,7 +217,7 @@ def check_replace(lab):
     expect(b"stateless.node=n001" in lab.get("v1/boot/ipxe?mac=52:54:00:aa:00:01&serial=NEW-1"), "the new hardware is not n001")
     expect(b"cannot boot" in lab.get("v1/boot/ipxe?mac=52:54:00:aa:00:01&serial=OTHER"), "another serial number is n001")
     expect(b"no node of the cluster" in lab.get("v1/boot/ipxe?mac=52:54:00:77:00:01"), "the old hardware is still n001")
-    lab.ctl("node", "add", "n004", "--mac", "52:54:00:77:00:04", "--group", "compute", "--address", "boot=10.77.0.44")
+    lab.ctl("node", "add", "--group", "compute", "--mac", "52:54:00:77:00:04", "n004", "--address", "boot=10.77.0.44")
     expect("10.77.0.44 n004.example.internal n004" in lab.ctl("render", "n002", "/etc/hosts").stdout, "n004 is not in the hosts file")
     text = toml.read_text()
     for words, why in ((("node", "add", "n004", "--mac", "52:54:00:77:00:05"), "has it already"), (("node", "add", "n005", "--mac", "52:54:00:77:00:04"), "already given to"),
