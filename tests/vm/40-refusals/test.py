@@ -14,10 +14,12 @@ import time
 
 from cluster import LOGIN, MACHINES, PORT, TOP, Cluster
 from inspect_node import expect
+from machine import time_scale
 
 CODE = r"STL-[A-Z][A-Z-]*[A-Z]"
 BOOTED = r"login: |systemd\[1\]|Welcome to "
 LIMIT = 150
+HANG_LIMIT = 40     # a machine with a broken kernel says nothing at all
 
 
 @dataclasses.dataclass
@@ -77,7 +79,7 @@ class Bench:
                                    append=" ".join(words), extra=("-no-reboot",), **case.spec)
         machine = self.env.machines[case.node] = self.env.cluster.machine(spec)
         machine.power_on()
-        return {"case": case, "machine": machine, "reports": reports, "server": f"faulty-{self.count}", "end": time.monotonic() + LIMIT}
+        return {"case": case, "machine": machine, "reports": reports, "server": f"faulty-{self.count}", "end": time.monotonic() + (HANG_LIMIT if case.may_hang else LIMIT) * time_scale()}
 
     def finish(self, run, wait_for=CODE):
         """Waits until the case has shown what it does; returns (console text, reports)."""
@@ -220,11 +222,13 @@ def flipped(env, bench, paths):
             env.cluster.node_reference("n001"): ("the node manifest", ("STL-MANIFEST",)),
             env.cluster.shard_digest("n001"): ("the shard", ("STL-SHARD",)),
             **{o["archive"]["digest"]: (f"the overlay archive of {o['layer']}", ("STL-OVERLAY",)) for o in manifest["overlays"]}}
-    for number, path in enumerate(paths):
+    for path in paths:
         digest = "sha256:" + path.rsplit("/", 1)[-1]
         name, codes = what.pop(digest, ("the generation root", ("STL-ROOT-KEY", "STL-ROOT-SIGNATURE", "STL-ROOT-FORMAT", "STL-ROOT-DIGEST"))
                                if path.startswith("/generations/") else (path, ()))
-        out.append(Case(f"one byte flipped in {name}", codes, "n001", server=("--flip", path)))
+        # What all nodes share is tried on the others, so that the cases run side by side.
+        node = {"the image": "n003", "the overlay archive of cluster": "n002"}.get(name, "n001")
+        out.append(Case(f"one byte flipped in {name}", codes, node, server=("--flip", path)))
     expect(not what, f"the agent never fetched {list(what.values())}")
     store, script = env.cluster.store, bench.script
     image = (store / script["n002"]["initramfs"]).read_bytes()
