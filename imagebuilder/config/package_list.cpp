@@ -41,6 +41,7 @@ std::string normalised(std::string_view line, std::string_view source, std::uint
 
 void parse(std::string_view text, std::string_view source, PackageList& list, const Include& include) {
   if (text.size() > kMaxBytes) throw core::ParseError(std::string(source), {}, "a package list is at most 1 MiB long");
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark, as some editors write
   std::uint64_t number = 0;
   for (std::string_view line : core::split_lines(text)) {
     ++number;

@@ -15,6 +15,13 @@ std::string described(const plan::Want& want) {
   return want.source.empty() ? "'" + want.text + "'" : "'" + want.text + "' (" + want.source + ")";
 }
 
+/// Libsolv's words; for a package that a '-' line of the list excludes, ours.
+std::string in_words(Solver* solver, SolverRuleinfo type, Id source, Id target, Id dep) {
+  if (type == SOLVER_RULE_BLACK)
+    return "package " + std::string(pool_solvid2str(solver->pool, source)) + " is excluded by a '-' line of the list";
+  return solver_problemruleinfo2str(solver, type, source, target, dep);
+}
+
 /// Rules that only say "and that is why it was looked at" tell nobody anything beside those that refuse.
 bool is_refusal(SolverRuleinfo type) {
   switch (type) {
@@ -57,7 +64,7 @@ plan::Unsolvable explain(Solver* solver, const Jobs& jobs) {
       Id source = 0, target = 0, dep = 0;
       const auto type = solver_ruleinfo(solver, rules[i], &source, &target, &dep);
       if (type == SOLVER_RULE_JOB) continue;  // "conflicting requests": the head names them
-      add_once(is_refusal(type) ? refusals : chain, solver_problemruleinfo2str(solver, type, source, target, dep));
+      add_once(is_refusal(type) ? refusals : chain, in_words(solver, type, source, target, dep));
     }
     std::string text = head.empty() ? "" : head + ": ";
     const auto& said = refusals.empty() ? chain : refusals;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstdint>
 #include <tuple>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "imagebuilder/solv/state.hpp"
 
 namespace imagebuilder::solv {
@@ -14,7 +16,13 @@ constexpr int kSelect = SELECTION_NAME | SELECTION_PROVIDES | SELECTION_GLOB | S
 /// Splits "1:2.0-3" as rpm does.
 void split_evr(std::string_view evr, plan::Package& package) {
   if (const auto colon = evr.find(':'); colon != std::string_view::npos) {
-    package.epoch = std::stoull(std::string(evr.substr(0, colon)));
+    const auto epoch = core::parse_uint(evr.substr(0, colon));
+    if (!epoch || *epoch > UINT32_MAX)  // rpm's own limit
+      throw core::Error(
+          core::ErrorKind::parse, "cannot take package " + package.name,
+          "repository " + package.repository + " gives it the epoch '" + core::printable(evr.substr(0, colon)) + "'")
+          .with_hint("remake the repository's metadata with createrepo_c");
+    package.epoch = *epoch;
     evr.remove_prefix(colon + 1);
   }
   const auto dash = evr.rfind('-');
@@ -51,8 +59,8 @@ plan::Package to_package(Solver* solver, Id id, bool scenario) {
   plan::Package package;
   package.name = pool_id2str(pool, solvable->name);
   package.arch = pool_id2str(pool, solvable->arch);
-  split_evr(pool_id2str(pool, solvable->evr), package);
   package.repository = solvable->repo->name;
+  split_evr(pool_id2str(pool, solvable->evr), package);
   package.reason = reason_for(solver, id);
   if (scenario) return package;
   Id type = 0;

@@ -30,6 +30,10 @@ TEST_CASE("a list has one want a line, comments and blanks do not count") {
                                      "*-fonts", "(a if b)", "last"});
   CHECK(texts(list.exclude) == Texts{"perl", "dracut"});
   CHECK(list.install[0].source == "x:3");
+  CHECK(texts(parse_package_list("\xef\xbb\xbf"
+                                 "bash\n",
+                                 "x")
+                  .install) == Texts{"bash"});
 }
 
 TEST_CASE("what a list must not hold is refused with its line") {

@@ -7,6 +7,7 @@
 #include "core/fd.hpp"
 #include "core/text.hpp"
 #include "imagebuilder/solv/pool.hpp"
+#include "tests/support/throws.hpp"
 
 using namespace imagebuilder;
 
@@ -86,6 +87,17 @@ TEST_CASE("solver scenarios") {
     }
   }
   CHECK(count >= 14);
+}
+
+TEST_CASE("an epoch that is none is refused with the package's name") {
+  for (const char* epoch : {"x", "-1", "4294967296", "99999999999999999999999"}) {
+    solv::Pool pool("x86_64");
+    pool.add_scenario("r", "=Ver: 3.0\n=Pkg: odd " + std::string(epoch) + ":1 1 noarch\n");
+    const auto words = tests::thrown_by([&] { pool.solve({.install = {{"odd", ""}}, .exclude = {}}); });
+    CAPTURE(words);
+    CHECK(tests::contains(words, "odd"));
+    CHECK(tests::contains(words, "epoch '" + std::string(epoch)));
+  }
 }
 
 TEST_CASE("reasons say who asked") {
