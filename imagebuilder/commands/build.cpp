@@ -3,13 +3,18 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <thread>
 
 #include "core/epoch.hpp"
 #include "core/error.hpp"
+#include "core/format/boot_params.hpp"
 #include "core/format/types.hpp"
 #include "core/json.hpp"
 #include "core/text.hpp"
@@ -44,11 +49,34 @@ void check(BuildOptions& options, bool remote) {
   if (options.gpgcheck && options.keys.empty() && remote)
     throw usage("package signatures cannot be checked", "no key was given, and a repository is not on this machine")
         .with_hint("give the repository's public key with --key FILE, or --no-gpgcheck to trust whoever answers");
+  const std::pair<const char*, const std::string*> directories[] = {
+      {"--store", &options.store}, {"--work", &options.work_dir}, {"--cache", &options.resolve.cache_dir}};
+  for (const auto& [option, directory] : directories)
+    if (directory->empty()) throw usage(std::string("cannot use ") + option, "it names no directory");
+  if (options.epoch && *options.epoch > UINT32_MAX)
+    throw usage("cannot date an image " + std::to_string(*options.epoch) + " seconds after 1970",
+                "an initramfs holds times up to " + std::to_string(UINT32_MAX));
+  for (const auto& word : options.kernel_arguments) {
+    if (core::format::split_command_line(word) != std::vector<std::string>{word} ||
+        std::any_of(word.begin(), word.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }) ||
+        std::count(word.begin(), word.end(), '"') % 2 != 0)
+      throw usage("cannot use the kernel argument '" + core::printable(word) + "'", "it is not one word")
+          .with_hint("give --kernel-argument once for each word");
+    if (core::format::is_boot_word(word))
+      throw usage("cannot use the kernel argument '" + core::printable(word) + "'",
+                  "it is a boot word, which only boot scripts write");
+  }
   if (options.agent.empty()) options.agent = find_agent();
   if (options.agent.empty())
     throw core::Error(core::ErrorKind::not_found, "cannot find the agent", "it is not beside this program")
         .with_hint("name it with --agent PATH");
   if (access(options.agent.c_str(), R_OK) != 0) core::throw_errno("cannot read the agent " + options.agent);
+  std::array<char, 4> magic{};
+  if (!std::ifstream(options.agent, std::ios::binary).read(magic.data(), magic.size()) ||
+      std::string_view(magic.data(), magic.size()) !=
+          "\x7f"
+          "ELF")
+    throw core::Error(core::ErrorKind::refused, "cannot use the agent " + options.agent, "it is no program (ELF file)");
   if (geteuid() != 0)
     throw core::Error(core::ErrorKind::refused, "cannot build an image",
                       "packages are installed with their owners and scriptlets, which needs root")
@@ -74,15 +102,15 @@ core::Json to_json(const BuildResult& result, const BuildOptions& options) {
 int run(BuildOptions options, const core::CommonOptions& common, bool timings) {
   bool remote = false;
   for (const auto& location : options.resolve.repositories) remote = remote || location.starts_with("http");
+  if (!options.epoch) options.epoch = core::source_date_epoch();
   check(options, remote);
   // Parts of the work change their root or working directory.
   for (auto* path : {&options.work_dir, &options.resolve.cache_dir, &options.agent, &options.store})
     *path = std::filesystem::absolute(*path).lexically_normal().string();
-  if (!options.epoch) options.epoch = core::source_date_epoch();
   // Whatever this build makes on disk has the modes it says, not what the caller's umask left of them.
   umask(022);
   core::catch_interrupts();
-  std::filesystem::create_directories(options.resolve.cache_dir);
+  make_cache(options.resolve.cache_dir);
   const auto progress = core::make_progress(common);
   const auto log = core::make_log(common);
   if (options.keys.empty())
@@ -127,7 +155,9 @@ void add_build(Program& program) {
   command->add_option("--root-in", options->root_place, "Where the root is built: auto (default), memory, disk")
       ->transform(CLI::CheckedTransformer(kPlaces))
       ->option_text("PLACE");
-  command->add_option("--level", options->level, "Compression level, zstd 1 to 22 (default 3)")->option_text("N");
+  command->add_option("--level", options->level, "Compression level, zstd 1 to 22 (default 3)")
+      ->check(CLI::Range(1, 22))
+      ->option_text("N");
   command
       ->add_option("--initramfs-level", options->initramfs_level,
                    "Compression level of the initramfs, zstd 1 to 19 (default 6)")

@@ -32,6 +32,9 @@ void add_resolve_options(CLI::App& command, ResolveOptions& options);
 /// Checks what the parser cannot: an architecture that we know.
 void check_resolve_options(const ResolveOptions& options);
 
+/// Makes the directory where downloads are kept. \throw core::Error io.
+void make_cache(const std::string& directory);
+
 /// To standard output, with a newline.
 void print_line(const std::string& text);
 

@@ -16,7 +16,7 @@ namespace {
 int run(const ResolveOptions& options, const core::CommonOptions& common) {
   check_resolve_options(options);
   core::catch_interrupts();
-  std::filesystem::create_directories(options.cache_dir);
+  make_cache(options.cache_dir);
   const auto progress = core::make_progress(common);
   const auto log = core::make_log(common);
   World world{*progress, *log, [] { return core::interrupted(); }};
@@ -45,6 +45,14 @@ int run(const ResolveOptions& options, const core::CommonOptions& common) {
 }
 
 }  // namespace
+
+void make_cache(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error)
+    throw core::Error(core::ErrorKind::io, "cannot make the cache directory " + directory, error.message())
+        .with_hint("name another one with --cache DIR");
+}
 
 void add_resolve_options(CLI::App& command, ResolveOptions& options) {
   options.cache_dir = "/var/cache/mkstateless";

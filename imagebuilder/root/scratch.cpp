@@ -36,7 +36,11 @@ void remove_abandoned(const std::string& parent) {
 }
 
 const std::string& prepared(const std::string& parent) {
-  std::filesystem::create_directories(parent);
+  std::error_code error;
+  std::filesystem::create_directories(parent, error);
+  if (error)
+    throw core::Error(core::ErrorKind::io, "cannot make the work directory " + parent, error.message())
+        .with_hint("name another one with --work DIR");
   remove_abandoned(parent);
   return parent;
 }
