@@ -98,7 +98,7 @@ Verified fetch_and_verify(const BuildOptions& options, const Resolved& resolved,
   parallel_for(packages.size(), options.threads, [&](std::size_t i) {
     stop_if_asked(world);
     digests[i] = rpm::digest_package(result.paths[i]);
-    if (digests[i].file.hex() != packages[i].checksum) {
+    if (digests[i].file.hex() != packages[i].checksum || digests[i].size_bytes != packages[i].size_bytes) {
       core::Error error(core::ErrorKind::verification, "package " + packages[i].nevra() + " is refused",
                         "its file has SHA-256 " + digests[i].file.hex() + " and " +
                             std::to_string(digests[i].size_bytes) + " bytes, the repository's metadata says " +

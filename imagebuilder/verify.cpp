@@ -41,6 +41,8 @@ VerifyReport verify_image(const core::store::ObjectStore& store, const core::sto
   if (const auto found = core::sha256(core::format::print(manifest)); found != name.id)
     report.faults.push_back("the manifest in images/" + name.name + " has the id " + found.hex() + " instead of " +
                             name.id.hex());
+  const std::string shown = store.path() + "/images/" + name.name + "/" + name.id.hex();
+  if (core::hash_file(shown) != name.id) report.faults.push_back(shown + " is not the manifest that it is named after");
   std::set<core::format::ObjectRef> unique;
   for (const auto& reference : core::format::references(manifest)) unique.insert(reference);
   const std::vector<core::format::ObjectRef> all(unique.begin(), unique.end());

@@ -68,9 +68,12 @@ Repomd parse_repomd(const std::string& path, const std::string& id) {
   Repomd repomd(lr_yum_repomd_init());
   GError* error = nullptr;
   if (!lr_yum_repomd_parse_file(repomd.get(), file.get(), nullptr, nullptr, &error)) {
-    const std::string words = error && error->message ? error->message : "not understood";
+    std::string words = error && error->message ? error->message : "not understood";
+    std::erase(words, '\n');
     g_clear_error(&error);
-    throw core::Error(core::ErrorKind::parse, "cannot use repository " + id, "repomd.xml: " + words);
+    throw core::Error(core::ErrorKind::parse, "cannot use repository " + id,
+                      "repomd.xml: " + std::string(core::trim(words)))
+        .with_hint("remake the metadata with createrepo_c");
   }
   return repomd;
 }
@@ -145,7 +148,9 @@ Repository open_repository(const std::string& location, const std::string& cache
     try {
       download({{repository.base, "repodata/repomd.xml", repomd_path, 0}}, {}, should_stop);
     } catch (core::Error& error) {
-      if (error.kind() == core::ErrorKind::network) throw refused(location, error.what());
+      if (error.kind() == core::ErrorKind::network)
+        throw refused(location, error.what())
+            .with_hint("check the address given with --repo, and that its server answers");
       throw;
     }
   }
@@ -180,6 +185,10 @@ FetchResult fetch_packages(const std::vector<plan::Package>& packages, const std
         throw core::Error(core::ErrorKind::failed, "cannot fetch package " + package.nevra(),
                           result.paths.back() + ": " + core::errno_text(errno))
             .with_hint("the repository's metadata is older than its files: run createrepo_c");
+      // Opening a pipe would wait for whoever writes into it.
+      if (!std::filesystem::is_regular_file(result.paths.back()))
+        throw core::Error(core::ErrorKind::failed, "cannot fetch package " + package.nevra(),
+                          result.paths.back() + " is not a file");
       continue;
     }
     make_directory(cache_dir + "/packages");

@@ -68,7 +68,7 @@ build() {  # build LIST-WORDS... -- OPTIONS
   while [[ $1 != -- ]]; do words+=("$1"); shift; done
   shift
   printf '%s\n' "${words[@]}" >"$WORK/list"
-  timeout 120 "$MKSTATELESS" build "$WORK/list" --store "$WORK/store" --name test --work "$WORK/work" --cache "$WORK/cache" --agent "$AGENT" "$@"
+  timeout 120 "$MKSTATELESS" build "$WORK/list" --store "${STORE-$WORK/store}" --name test --work "${WORKDIR-$WORK/work}" --cache "${CACHE-$WORK/cache}" --agent "$AGENT" "$@"
 }
 signed=(-- --repo "$WORK/repo" --key "$WORK/site.asc")
 
@@ -96,6 +96,14 @@ expect 4 "unsigned-1-1.x86_64 is refused: it is not signed" build unsigned testk
 expect 4 "foreign-1-1.x86_64 is refused: it is signed with key [0-9a-f]{16}, which is not among" build foreign testkernel "${signed[@]}"
 expect 1 "there is no OpenPGP public key" build good -- --repo "$WORK/repo" --key "$WORK/list"
 expect 2 "" build good -- --repo "$WORK/repo" --key "$WORK/site.asc" --name 'bad name'
+for option in "--epoch -1" "--epoch 4294967296" "--level -5" "--kernel-argument stateless.x=1"; do
+  expect 2 "cannot|not in range|not convert|boot word" build good testkernel "${signed[@]}" $option
+done
+STORE="" expect 2 "cannot use --store: it names no directory" build good testkernel "${signed[@]}"
+expect 2 "is not one word" build good testkernel "${signed[@]}" --kernel-argument "two words"
+AGENT=$WORK/list expect 1 "it is no program" build good testkernel "${signed[@]}"
+CACHE=$WORK/list/x expect 1 "cannot make the cache directory .*Not a directory" build good testkernel "${signed[@]}"
+WORKDIR=$WORK/list/x expect 1 "cannot make the work directory .*Not a directory" build good testkernel "${signed[@]}"
 no_image_in "$WORK/store"
 
 # Bytes that are not what the metadata says, in each part of a package.
@@ -138,18 +146,25 @@ truncate -s $((size / 2)) "$WORK/damaged/good-1-1.x86_64.rpm"
 expect 4 "good-1-1.x86_64 is refused" build good testkernel -- --repo "$WORK/damaged" --key "$WORK/site.asc"
 rm "$WORK/damaged/good-1-1.x86_64.rpm"
 expect 1 "good-1-1.x86_64: .*No such file" build good testkernel -- --repo "$WORK/damaged" --key "$WORK/site.asc"
+mkfifo "$WORK/damaged/good-1-1.x86_64.rpm"
+expect 1 "good-1-1.x86_64: .* is not a file" build good testkernel -- --repo "$WORK/damaged" --key "$WORK/site.asc"
 make_repo "$WORK/damaged" "$WORK"/rpms/*.rpm
 printf x >>"$(echo "$WORK"/damaged/repodata/*-primary.xml.*)"
 expect 4 "repomd.xml says" build good testkernel -- --repo "$WORK/damaged" --key "$WORK/site.asc"
 make_repo "$WORK/damaged" "$WORK"/rpms/*.rpm
 echo '<nonsense' >"$WORK/damaged/repodata/repomd.xml"
-expect 1 "repomd.xml" build good testkernel -- --repo "$WORK/damaged" --key "$WORK/site.asc"
+expect 1 "repomd.xml: Parse error at line: .*nonsense[)]$" build good testkernel -- --repo "$WORK/damaged" --key "$WORK/site.asc"
 no_image_in "$WORK/store"
 
 # And the good ones do build.
 expect 0 "test@[0-9a-f]{64}" build good left testkernel "${signed[@]}"
 expect 0 "is good" "$MKSTATELESS" verify test --store "$WORK/store"
 # One flipped byte in the store is found.
+shown=$(echo "$WORK"/store/images/test/[0-9a-f]*)
+cp "$shown" "$WORK/shown"
+printf '\x55' | dd of="$shown" bs=1 seek=50 conv=notrunc status=none
+expect 4 "is not the manifest that it is named after" "$MKSTATELESS" verify test --store "$WORK/store"
+cp "$WORK/shown" "$shown"
 image=$(image_file "$WORK/store" test)
 printf '\x55' | dd of="$image" bs=1 seek=5000 conv=notrunc status=none
 expect 4 "is damaged: object sha256:[0-9a-f]{64} has other bytes" "$MKSTATELESS" verify test --store "$WORK/store"
