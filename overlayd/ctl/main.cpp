@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "core/error.hpp"
+#include "core/text.hpp"
 #include "overlayd/ctl/context.hpp"
 
 namespace overlayd::ctl {
@@ -43,7 +45,7 @@ class Commands {
     CLI::App*& found = groups_[name];
     if (found == nullptr) {
       found = app_.add_subcommand(name, kHelp.at(name));
-      found->require_subcommand(1);
+      found->require_subcommand(0, 1);
     }
     return *found;
   }
@@ -52,6 +54,26 @@ class Commands {
   std::function<int()>& chosen_;
   std::map<std::string, CLI::App*> groups_;
 };
+
+/// No command was chosen, or words are left over.
+[[noreturn]] void refuse_words(const CLI::App& app, bool chosen) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  std::vector<std::string> known;
+  for (const CLI::App* sub : at->get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); }))
+    known.push_back(sub->get_name());
+  const std::vector<std::string> words = app.remaining(true);
+  const std::string group = at == &app ? "" : at->get_name() + " ";
+  if (words.empty())
+    throw core::Error(core::ErrorKind::usage, group + "needs a command").with_hint("known: " + core::join(known, ", "));
+  const std::string word = core::printable(words.front());
+  if (chosen || word.starts_with('-'))
+    throw core::Error(core::ErrorKind::usage, "unexpected argument '" + word + "'")
+        .with_hint("see " + app.get_name() + (chosen ? " " + at->get_name() : "") + " --help");
+  throw core::Error(core::ErrorKind::usage,
+                    "unknown command '" + group + word + "'" + core::did_you_mean(words.front(), known))
+      .with_hint("known: " + core::join(known, ", "));
+}
 
 }  // namespace
 }  // namespace overlayd::ctl
@@ -69,11 +91,15 @@ int main(int argc, char** argv) {
       ->envname("STATELESS_KEYS");
   app.add_option("--state", context.state, "the directory of node state (default: the one that holds the store)")
       ->envname("STATELESS_STATE");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   std::function<int()> chosen;
   Commands commands(app, chosen);
   for (const auto list : {init_commands, check_commands, publish_commands, generations_commands, node_list_commands,
                           node_show_commands, node_edit_commands, pxe_commands, status_commands, render_commands, gc_commands})
     for (const Command& command : list(context)) commands.add(command);
-  return core::run_program(app, argc, argv, context.common, [&] { return chosen(); });
+  app.allow_extras();  // told below, with the nearest name
+  return core::run_program(app, argc, argv, context.common, [&] {
+    if (!chosen || app.remaining_size(true) != 0) refuse_words(app, chosen != nullptr);
+    return chosen();
+  });
 }

@@ -83,10 +83,25 @@ MISTAKES = [
 ]
 
 
+# command line, a word of the message
+WORDS = [
+    (["chekc"], "unknown command 'chekc' (did you mean \"check\"?)"),
+    (["node", "lsit"], "unknown command 'node lsit' (did you mean \"list\"?)"),
+    (["nod", "list"], "unknown command 'nod' (did you mean \"node\"?)"),
+    (["node"], "needs a command"),
+    ([], "needs a command"),
+    (["check", "--jsonn"], "unexpected argument '--jsonn'"),
+    (["rollback", "1", "2"], "unexpected argument '2'"),
+]
+
+
 def main():
     need("openssl")
     with Lab() as lab:
         lab.ctl("publish", "-m", "good")
+        for words, told in WORDS:
+            text = lab.ctl(*words, code=2).stderr
+            expect(told in text, f"{words}: {text}")
         lab.start()
         before = lab.root()
         good = lab.dir / "good"
