@@ -41,7 +41,10 @@ using Connection = core::Handle<sqlite3, sqlite3_close>;
 
 [[noreturn]] void fail(sqlite3* connection, const std::string& path) {
   throw core::Error(core::ErrorKind::io, "node state " + path,
-                    connection == nullptr ? "out of memory" : sqlite3_errmsg(connection));
+                    connection == nullptr ? "out of memory" : sqlite3_errmsg(connection))
+      .with_hint(connection != nullptr && sqlite3_errcode(connection) == SQLITE_NOTADB
+                     ? "move the file away: it holds no more than reports, and overlayd makes a new one"
+                     : "");
 }
 
 void check(int result, sqlite3* connection, const std::string& path) {
