@@ -29,6 +29,12 @@ std::vector<Diagnostic> Diagnostics::sorted() const {
   return out;
 }
 
+std::size_t Diagnostics::count(Severity severity) const {
+  const std::vector<Diagnostic> all = sorted();
+  return static_cast<std::size_t>(
+      std::count_if(all.begin(), all.end(), [&](const Diagnostic& d) { return d.severity == severity; }));
+}
+
 std::string to_line(const Diagnostic& diagnostic) {
   std::string out = core::printable(diagnostic.where.text());
   out += diagnostic.severity == Severity::error ? ": error: " : ": warning: ";

@@ -25,7 +25,8 @@ class Diagnostics {
   void warning(Position where, std::string message, std::string hint = {});
   bool has_errors() const { return errors_ != 0; }
   std::size_t errors() const { return errors_; }
-  std::size_t warnings() const { return list_.size() - errors_; }
+  /// How many lines sorted() has of them: one mistake found for ten nodes is one mistake.
+  std::size_t count(Severity severity) const;
   /// Sorted by file, line, column; equal ones once.
   std::vector<Diagnostic> sorted() const;
 

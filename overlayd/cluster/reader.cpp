@@ -2,6 +2,7 @@
 #include "overlayd/cluster/reader.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -320,8 +321,16 @@ Description parse_description(std::string_view text, const std::string& source, 
 
 Description read_description(const std::string& directory, Diagnostics& diagnostics) {
   const std::string path = directory + "/cluster.toml";
-  const std::string text = core::with_context("while reading the cluster description",
-                                              [&] { return core::read_file(path, kDescriptionLimitBytes); });
+  const std::string text = core::with_context("while reading the cluster description", [&] {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0 && errno == ENOENT)
+      throw core::Error(core::ErrorKind::not_found, path, "there is no cluster description")
+          .with_hint("--cluster says where it is; 'statelessctl init' makes one");
+    const core::Fd fd = core::open_file(path, O_RDONLY | O_NONBLOCK);  // a FIFO would wait for ever
+    if (!S_ISREG(core::stat_fd(fd, path).st_mode))
+      throw core::Error(core::ErrorKind::failed, "cannot read " + path, "it is no regular file");
+    return core::read_whole(fd, kDescriptionLimitBytes, path);
+  });
   Description out = parse_description(text, "cluster.toml", diagnostics);
   out.directory = directory;
   return out;

@@ -83,7 +83,7 @@ class Compiler {
       if (name == ".gitkeep" || name == "README.md") continue;
       if (known.contains(name) && is_directory(directory_ + "/" + tree))
         read_tree(tree);
-      else
+      else if (cluster_.description->cluster.id.origin.file)  // else it was not read at all
         diagnostics_.error(cluster::position_of_file(tree),
                            "cluster.toml has no " + folder.substr(0, folder.size() - 1) + " '" + core::printable(name) +
                                "'" + core::did_you_mean(name, names));

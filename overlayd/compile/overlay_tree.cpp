@@ -25,7 +25,9 @@ class TreeReader {
       : name_(name), diagnostics_(diagnostics), root_(core::RootDir::open(directory + "/" + name)) {}
 
   OverlayTree read() {
-    if (auto fd = root_.open_if_exists(kAttributesFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
+    if (const auto status = root_.lstat(kAttributesFile); status && !S_ISREG(status->st_mode))
+      diagnostics_.error(place(std::string(kAttributesFile)), "it must be a regular file");
+    else if (auto fd = root_.open_if_exists(kAttributesFile, O_RDONLY | O_NOFOLLOW | O_NONBLOCK))
       attributes_ = parse_overlay_attributes(core::read_whole(fd, 16U << 20U, kAttributesFile),
                                              name_ + "/" + kAttributesFile, diagnostics_);
     root_.walk("", [&](const core::WalkEntry& entry) { return visit(entry); });
@@ -121,8 +123,9 @@ class TreeReader {
       diagnostics_.error(own->second.origin, "the path is that of a template",
                          "give the path on the node, without .tmpl");
     const std::string path = entry.path;
-    const auto [found, fresh] = entries_.emplace(path, std::move(entry));
-    if (!fresh) diagnostics_.error(place(path), "there is also " + found->second.origin.text() + " for the same path");
+    const Position origin = entry.origin;
+    const auto [found, fresh] = entries_.try_emplace(path, std::move(entry));
+    if (!fresh) diagnostics_.error(origin, "there is also " + found->second.origin.text() + " for the same path");
   }
 
   void apply(const PathAttributes& attributes, TreeEntry& entry) {

@@ -49,7 +49,7 @@ std::unique_ptr<Loaded> load_description(const Context& context) {
   if (diagnostics.has_errors()) {
     for (const cluster::Diagnostic& d : diagnostics.sorted()) std::fprintf(stderr, "%s\n", cluster::to_line(d).c_str());
     throw core::Error(core::ErrorKind::failed, "cluster description " + context.cluster,
-                      std::to_string(diagnostics.errors()) + " errors");
+                      std::to_string(diagnostics.count(cluster::Severity::error)) + " errors");
   }
   return out;
 }

@@ -27,6 +27,9 @@ void write_new(const std::string& path, std::string_view text, mode_t mode) {
 }
 
 std::vector<std::string> names_in(const std::string& directory) {
+  if (access(directory.c_str(), F_OK) != 0 && errno == ENOENT)
+    throw core::Error(core::ErrorKind::not_found, "keys in " + directory, "there is no such directory")
+        .with_hint("'statelessctl init' makes keys; --keys says where they are");
   return core::with_context("while looking for keys in " + directory, [&] { return core::list_directory(directory); });
 }
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "overlayd/publish/publisher.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "core/child.hpp"
 #include "core/error.hpp"
 #include "core/format/envelope.hpp"
+#include "core/root_dir.hpp"
 #include "core/store/generations.hpp"
 #include "core/text.hpp"
 #include "overlayd/cluster/reader.hpp"
@@ -54,10 +56,25 @@ Generation read_own(const ObjectStore& store, std::uint64_t number, const core::
   return root;
 }
 
+/// A first publish that died leaves generations/000001 at most. More, without `current`, is a history that a new generation 1
+/// would wipe out.
+void refuse_lost_current(const ObjectStore& store) {
+  std::uint64_t last = 0;
+  for (const std::string& name : core::list_directory(store.path() + "/generations"))
+    last = std::max(last, core::parse_uint(name).value_or(0));
+  if (last > 1)
+    throw core::Error(core::ErrorKind::verification, "store " + store.path(),
+                      "it has generation " + std::to_string(last) + ", but 'current' is missing")
+        .with_hint("point it at the last good one: ln -s generations/NNNNNN " + store.path() + "/current");
+}
+
 Previous read_previous(const ObjectStore& store, const core::format::SiteKeys& keys) {
   Previous out;
   const auto number = core::store::current_generation(store);
-  if (!number) return out;
+  if (!number) {
+    refuse_lost_current(store);
+    return out;
+  }
   const Generation root = read_own(store, *number, keys, out.digest);
   out.number = *number;
   out.nodes = read_nodes(store, root);
@@ -80,8 +97,7 @@ void compare(const NodeRefs& before, const NodeRefs& after, PublishResult& out) 
 /// Everything below the root is in the store: sign it and flip.
 PublishResult flip(const ObjectStore& store, const core::store::StoreLock& lock, const PublishRequest& request,
                    const core::format::SiteKeys& keys, const Previous& previous, Generation root, const NodeRefs& nodes,
-                   core::store::PendingPublish& pending) {
-  const std::vector<core::PrivateKey> private_keys = read_publish_keys(request.keys_directory);
+                   const std::vector<core::PrivateKey>& private_keys, core::store::PendingPublish& pending) {
   std::vector<const core::PrivateKey*> signers;
   for (const core::PrivateKey& key : private_keys) signers.push_back(&key);
   root.cluster = keys.cluster;
@@ -147,6 +163,7 @@ std::optional<PublishResult> publish(const ObjectStore& store, const PublishRequ
   check.done(std::to_string(compiled.size()) + " nodes");
 
   const core::format::SiteKeys keys = read_public_keys(request.keys_directory, description.cluster.id.value);
+  const std::vector<core::PrivateKey> private_keys = read_publish_keys(request.keys_directory);
   const Previous previous = read_previous(store, keys);
   core::store::PendingPublish pending(store);
   const auto keep = [&](const core::Sha256& digest) { pending.add(digest); };
@@ -168,7 +185,7 @@ std::optional<PublishResult> publish(const ObjectStore& store, const PublishRequ
   }
   for (const auto& server : description.cluster.servers) root.servers.push_back(server.value);
   write.done();
-  return flip(store, lock, request, keys, previous, std::move(root), nodes, pending);
+  return flip(store, lock, request, keys, previous, std::move(root), nodes, private_keys, pending);
 }
 
 PublishResult roll_back(const ObjectStore& store, const PublishRequest& request, std::optional<std::uint64_t> to) {
@@ -193,6 +210,7 @@ PublishResult roll_back(const ObjectStore& store, const PublishRequest& request,
     throw core::Error(core::ErrorKind::parse, request.cluster_directory + "/cluster.toml",
                       "the cluster id cannot be read, so it cannot be checked that the store is this cluster's");
   const core::format::SiteKeys keys = read_public_keys(request.keys_directory, description.cluster.id.value);
+  const std::vector<core::PrivateKey> private_keys = read_publish_keys(request.keys_directory);
   const Previous previous = read_previous(store, keys);
   std::string digest;
   Generation root = read_own(store, *to, keys, digest);
@@ -208,7 +226,7 @@ PublishResult roll_back(const ObjectStore& store, const PublishRequest& request,
   for (const auto& [name, ref] : nodes) pending.add(ref.digest);
   root.publisher = {};
   root.publisher.rollback_of = *to;
-  return flip(store, lock, request, keys, previous, std::move(root), nodes, pending);
+  return flip(store, lock, request, keys, previous, std::move(root), nodes, private_keys, pending);
 }
 
 }  // namespace overlayd::publish

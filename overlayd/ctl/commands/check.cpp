@@ -16,8 +16,8 @@ int check(const Context& context) {
   const auto compiled = compile::compile(cluster, store, diagnostics);
   if (context.common.json) {
     std::cout << core::canonical_json({{"ok", !diagnostics.has_errors()},
-                                       {"errors", diagnostics.errors()},
-                                       {"warnings", diagnostics.warnings()},
+                                       {"errors", diagnostics.count(cluster::Severity::error)},
+                                       {"warnings", diagnostics.count(cluster::Severity::warning)},
                                        {"nodes", cluster.nodes.size()},
                                        {"publishable", compiled.size()},
                                        {"diagnostics", diagnostics_json(diagnostics)}})
@@ -25,7 +25,7 @@ int check(const Context& context) {
   } else {
     print_diagnostics(context, diagnostics);
     std::cout << (diagnostics.has_errors() ? "not good: " : "good: ") << cluster.nodes.size() << " nodes, "
-              << diagnostics.errors() << " errors, " << diagnostics.warnings() << " warnings\n";
+              << diagnostics.count(cluster::Severity::error) << " errors, " << diagnostics.count(cluster::Severity::warning) << " warnings\n";
   }
   return diagnostics.has_errors() ? core::kExitFailed : core::kExitDone;
 }

@@ -62,7 +62,7 @@ int publish_all(const Context& context, const Options& options) {
   if (context.common.json)
     std::cout << core::canonical_json({{"generation", 0}, {"diagnostics", diagnostics_json(diagnostics)}}) << '\n';
   else
-    std::cerr << "nothing was published: " << diagnostics.errors() << " errors\n";
+    std::cerr << "nothing was published: " << diagnostics.count(cluster::Severity::error) << " errors\n";
   return core::kExitFailed;
 }
 

@@ -35,7 +35,7 @@ std::unique_ptr<Compiled> compile_one(const Context& context, const std::string&
   if (diagnostics.has_errors()) {
     for (const auto& d : diagnostics.sorted()) std::fprintf(stderr, "%s\n", cluster::to_line(d).c_str());
     throw core::Error(core::ErrorKind::failed, "cluster description " + context.cluster,
-                      std::to_string(diagnostics.errors()) + " errors");
+                      std::to_string(diagnostics.count(cluster::Severity::error)) + " errors");
   }
   std::erase_if(out->nodes, [&](const compile::CompiledNode& c) { return c.node->name != node; });
   if (out->nodes.empty())

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From trees on disk to files, archives, manifests and generations; on the tests' tiny image.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -59,7 +60,7 @@ struct World {
     auto out = compile::compile(resolved, store, diagnostics);
     messages.clear();
     for (const auto& d : diagnostics.sorted()) messages.push_back(cluster::to_line(d));
-    errors = diagnostics.errors();
+    errors = diagnostics.count(cluster::Severity::error);
     return out;
   }
 
@@ -274,6 +275,36 @@ TEST_CASE("what must not be published is refused") {
   }
 }
 
+TEST_CASE("an overlay.toml that is no file, two sources of one path, a description that is no file") {
+  World w;
+  w.write("cluster/etc/a", "x");
+  w.write("cluster/etc/a.tmpl", "y");
+  w.write("groups/g/etc/a", "z");
+  REQUIRE(mkfifo((w.directory + "/groups/g/overlay.toml").c_str(), 0644) == 0);
+  w.write("nodes/n1/etc/a", "z");
+  fs::create_symlink("/dev/null", w.directory + "/nodes/n1/overlay.toml");
+  (void)w.compile();
+  CHECK(w.messages.size() == 3);
+  CHECK_MESSAGE(w.says("groups/g/overlay.toml: error: it must be a regular file"), w.all());
+  CHECK_MESSAGE(w.says("nodes/n1/overlay.toml: error: it must be a regular file"), w.all());
+  CHECK_MESSAGE(w.says("cluster/etc/a.tmpl: error: there is also cluster/etc/a for the same path"), w.all());
+  fs::remove(w.directory + "/cluster.toml");
+  CHECK_THROWS_WITH_AS((void)w.compile(), doctest::Contains("there is no cluster description"), core::Error);
+  REQUIRE(mkfifo((w.directory + "/cluster.toml").c_str(), 0644) == 0);
+  CHECK_THROWS_WITH_AS((void)w.compile(), doctest::Contains("it is no regular file"), core::Error);
+}
+
+TEST_CASE("one mistake is counted once; a description that does not parse brings no others") {
+  World w;
+  w.write("cluster/etc/key", "-----BEGIN OPENSSH PRIVATE KEY-----\n");  // found for each of three nodes
+  (void)w.compile();
+  CHECK(w.errors == 1);
+  w.write("groups/g/etc/a", "x");
+  w.write("cluster.toml", "[cluster\n");
+  (void)w.compile();
+  CHECK_MESSAGE(w.messages.size() == 1, w.all());
+}
+
 TEST_CASE("public = true lets through what is no secret") {
   World w;
   w.write("cluster/etc/key", "-----BEGIN PRIVATE KEY-----\n", 0600);
@@ -401,6 +432,29 @@ TEST_CASE("publish: objects, shards, archives, one flip; and back") {
   request.keys_directory = w.scratch / "keys";
   CHECK_THROWS_AS((void)run(), core::Error);
   CHECK(core::store::current_generation(w.store) == 3);
+}
+
+TEST_CASE("a lost 'current' does not start the history anew") {
+  World w;
+  publish::make_keys(w.scratch / "keys");
+  core::SilentProgress silent;
+  const publish::PublishRequest request{w.directory, w.scratch / "keys", "m", "tester", 1000};
+  const auto run = [&] {
+    cluster::Diagnostics diagnostics;
+    return publish::publish(w.store, request, diagnostics, silent);
+  };
+  REQUIRE(run());
+  const std::string current = w.store.path() + "/current";
+  fs::remove(current);
+  REQUIRE(run());  // as after a first publish that died before its flip
+  w.write("cluster/etc/motd", "2");
+  REQUIRE(run()->generation == 2);
+  fs::remove(current);
+  CHECK_THROWS_WITH_AS((void)run(), doctest::Contains("it has generation 2, but 'current' is missing"), core::Error);
+  CHECK(fs::exists(w.store.path() + "/generations/000001/root"));
+  CHECK(fs::exists(w.store.path() + "/generations/000002/root"));
+  fs::create_symlink("generations/000002", current);
+  CHECK(run()->generation == 3);
 }
 
 TEST_CASE("two compiles in two places give the same bits") {
